@@ -1,0 +1,1 @@
+"""Translate a request into use cases and cards."""

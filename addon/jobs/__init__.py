@@ -1,0 +1,1 @@
+"""What Cloud Tasks and cron start."""

@@ -1,0 +1,72 @@
+"""What the add-on reads from Google as the user; tokens are passed in and never kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from addon.domain.people import Person
+
+
+class GoogleError(Exception):
+    """GoogleError > ScopeMissing | TokenExpired | GoogleAway."""
+
+
+class ScopeMissing(GoogleError):
+    """The user did not grant `scope`."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+
+class GoogleAway(GoogleError):
+    """Google does not answer or says no for another reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One address of a header."""
+
+    email: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An open mail: who and its plain text (HTML already reduced to text), at most 200 kB."""
+
+    id: str
+    sender: Mailbox
+    recipients: tuple[Mailbox, ...]
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserTokens:
+    """Bearers of one request; dropped after use."""
+
+    oauth: str = field(default="", repr=False)
+    gmail_message: str = field(default="", repr=False)
+    scopes: frozenset[str] = frozenset()
+
+
+class Gmail(Protocol):
+    """Gmail API."""
+
+    def message(self, tokens: UserTokens, message_id: str) -> Message:
+        """The open message; raises ScopeMissing, GoogleAway."""
+        ...
+
+
+class People(Protocol):
+    """People API: contacts, other contacts, directory."""
+
+    def find(self, tokens: UserTokens, query: str) -> list[Person]:
+        """People whose mail address or name is `query`; sources the user did not grant are left out."""
+        ...
+
+    def create(self, tokens: UserTokens, name: str, email: str, number: str) -> Person:
+        """Add a contact; raises ScopeMissing."""
+        ...

@@ -1,0 +1,60 @@
+"""Every query, declared once: the source of firestore.indexes.json and of the SQLite indexes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`collection` is the collection's own name; `group` searches all collections of that name.
+
+    `equal` fields are compared for equality, `order` is (field, descending) and may carry a range.
+    """
+
+    name: str
+    collection: str
+    equal: tuple[str, ...] = ()
+    order: tuple[str, bool] | None = None
+    group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A call of one declared index; `parent` is the collection's path, "" for a group.
+
+    `at_most` / `at_least` bound the order field, both inclusive.
+    """
+
+    index: Index
+    parent: str = ""
+    equal: tuple[Any, ...] = ()
+    at_most: Any = None
+    at_least: Any = None
+    limit: int = 100
+
+
+CALLS_BY_START = Index("calls-by-start", "calls", (), ("started_at", True))
+CALLS_WITH_PEER = Index("calls-with-peer", "calls", ("peer",), ("started_at", True))
+RECORDINGS_BY_START = Index("recordings-by-start", "recordings", (), ("started_at", True))
+RECORDINGS_DUE = Index("recordings-due", "recordings", (), ("purge_at", False), group=True)
+CONSENTS_BY_KIND = Index("consents-by-kind", "consents", ("kind",), ("at", True))
+AUDIT_BY_TIME = Index("audit-by-time", "audit", (), ("at", True))
+USERS_BY_EMAIL = Index("users-by-email", "users", ("email",))
+USERS_BY_EXTENSION = Index("users-by-extension", "users", ("extension",))
+USERS_BY_NUMBER = Index("numbers-by-owner", "numbers", ("owner",))
+CONTACTS_BY_NUMBER = Index("contacts-by-number", "contacts", ("e164",))
+
+ALL = (
+    CALLS_BY_START,
+    CALLS_WITH_PEER,
+    RECORDINGS_BY_START,
+    RECORDINGS_DUE,
+    CONSENTS_BY_KIND,
+    AUDIT_BY_TIME,
+    USERS_BY_EMAIL,
+    USERS_BY_EXTENSION,
+    USERS_BY_NUMBER,
+    CONTACTS_BY_NUMBER,
+)

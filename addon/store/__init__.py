@@ -1,0 +1,1 @@
+"""One small repository per aggregate, above the document port."""

@@ -1,0 +1,1 @@
+"""Every effect that a card, page, API or job can cause."""

@@ -1,0 +1,1 @@
+"""Card language: values in, Card JSON out."""

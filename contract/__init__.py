@@ -1,0 +1,1 @@
+"""The vocabulary that both programs share; standard library only."""

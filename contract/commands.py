@@ -1,0 +1,80 @@
+"""Add-on to telephony."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contract.calls import CallId, Device, Party, RecordingPlan
+from contract.lines import LineConfig
+from contract.numbers import LineId, TenantId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCall:
+    """Ring the user's device, then `dial` (dial string) over the line. Idempotent by `call`."""
+
+    call: CallId
+    tenant: TenantId
+    user: UserId
+    device: Device
+    line: LineId
+    dial: str
+    callee: Party
+    recording: RecordingPlan
+    max_seconds: int = 14400
+    ring_timeout_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End a live call of this user."""
+
+    call: CallId
+    tenant: TenantId
+    user: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCall:
+    """Hold or resume a live call of this user."""
+
+    call: CallId
+    tenant: TenantId
+    user: UserId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Stop recording a live call; what was spooled is kept unless `discard`."""
+
+    call: CallId
+    tenant: TenantId
+    user: UserId
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PutLine:
+    """Replace a line's configuration when `rev` is newer."""
+
+    config: LineConfig
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessions:
+    """Close every webphone of a user (sign-out, suspension)."""
+
+    tenant: TenantId
+    user: UserId
+
+
+Command = PlaceCall | HangUp | HoldCall | StopRecording | PutLine | EndSessions
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """`accepted` is false with a `reason` from: unknown-call, no-line, no-device, overloaded, bad-state."""
+
+    accepted: bool
+    reason: str = ""

@@ -1,0 +1,191 @@
+"""Dataclass <-> JSON with a version, signed requests between the two programs, and one-use tickets."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+import json
+import types
+import typing
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from contract import calls, commands, events, lines, numbers, route_plan, uploads
+
+VERSION = 1
+SKEW_SECONDS = 60
+TICKET_SECONDS = 30
+MAX_BODY_BYTES = 262144
+
+T = TypeVar("T")
+
+_MODULES = (numbers, calls, lines, commands, events, route_plan, uploads)
+TYPES: dict[str, type[Any]] = {
+    name: found
+    for module in _MODULES
+    for name, found in vars(module).items()
+    if isinstance(found, type) and dataclasses.is_dataclass(found) and found.__module__ == module.__name__
+}
+
+
+class BadWire(ValueError):
+    """The message is not one of ours, or not of this version."""
+
+
+class BadSignature(ValueError):
+    """The request or ticket is not from our peer, is too old, was changed, or was used before."""
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _built(kind: Any, value: Any) -> Any:
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        options = [o for o in typing.get_args(kind) if o is not type(None)]
+        if value is None and len(options) < len(typing.get_args(kind)):
+            return None
+        return _built(options[0], value)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise BadWire("a list is missing")
+        return tuple(_built(typing.get_args(kind)[0], item) for item in value)
+    if hasattr(kind, "__supertype__"):
+        kind = kind.__supertype__
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _dataclass(kind, value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise BadWire(f"a {kind.__name__} is missing")
+    return value
+
+
+def _dataclass(kind: type[T], value: Any) -> T:
+    if not isinstance(value, dict):
+        raise BadWire(f"{kind.__name__} is not an object")
+    hints = typing.get_type_hints(kind)
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type] # every caller passes a dataclass
+    built = {name: _built(hints[name], item) for name, item in value.items() if name in known}
+    return kind(**built)
+
+
+def dumps(message: Any) -> bytes:
+    """One contract value as JSON bytes: `{"v": 1, "type": "PlaceCall", "body": {...}}`."""
+    name = type(message).__name__
+    if TYPES.get(name) is not type(message):
+        raise BadWire(f"{name} is not a contract type")
+    return json.dumps({"v": VERSION, "type": name, "body": _plain(message)}, separators=(",", ":")).encode()
+
+
+def loads(data: bytes, expected: type[T] | None = None) -> T:
+    """The value behind `dumps`; unknown fields are ignored, a wrong type raises BadWire."""
+    try:
+        raw = json.loads(data)
+        if raw["v"] != VERSION:
+            raise BadWire("another version")
+        kind = TYPES[raw["type"]]
+        if expected is not None and kind is not expected:
+            raise BadWire(f"expected {expected.__name__}")
+        return typing.cast(T, _dataclass(kind, raw["body"]))
+    except BadWire:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadWire("not a contract message") from error
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Keys:
+    """Live keys of one direction and purpose: `kid` -> secret; the first signs, every one verifies."""
+
+    secrets: Mapping[str, bytes]
+
+    def current(self) -> tuple[str, bytes]:
+        """The signing key."""
+        return next(iter(self.secrets.items()))
+
+
+def _mac(secret: bytes, *parts: str) -> str:
+    return hmac.new(secret, "\n".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def sign_request(
+    keys: Keys, audience: str, method: str, path: str, body: bytes, *, now: float, nonce: str
+) -> dict[str, str]:
+    """Headers that prove who sends this request: method, path, body digest, audience, time and nonce are bound."""
+    kid, secret = keys.current()
+    stamp = str(int(now))
+    digest = hashlib.sha256(body).hexdigest()
+    mac = _mac(secret, "request", audience, method, path, digest, stamp, nonce)
+    return {"X-CTC-Key": kid, "X-CTC-Time": stamp, "X-CTC-Nonce": nonce, "X-CTC-Signature": mac}
+
+
+def verify_request(
+    keys: Keys, audience: str, method: str, path: str, body: bytes, headers: Mapping[str, str], *, now: float
+) -> str:
+    """The nonce of a genuine request, which the caller must refuse a second time. Raises BadSignature."""
+    secret = keys.secrets.get(headers.get("X-CTC-Key", ""))
+    stamp, nonce = headers.get("X-CTC-Time", ""), headers.get("X-CTC-Nonce", "")
+    if secret is None or not (stamp.isascii() and stamp.isdigit()) or not 16 <= len(nonce) <= 64:
+        raise BadSignature("unknown key, time or nonce")
+    digest = hashlib.sha256(body).hexdigest()
+    mac = _mac(secret, "request", audience, method, path, digest, stamp, nonce)
+    if not hmac.compare_digest(mac.encode(), headers.get("X-CTC-Signature", "").encode()):
+        raise BadSignature("wrong signature")
+    if abs(now - int(stamp)) > SKEW_SECONDS:
+        raise BadSignature("too old")
+    return nonce
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JoinTicket:
+    """Lets one browser act as one user for one purpose, once, within 30 s.
+
+    `purpose`: "page" (card -> web session), "phone" (webphone WebSocket). `dial` is what to call, "" for nothing.
+    """
+
+    purpose: str
+    tenant: numbers.TenantId
+    user: numbers.UserId
+    host: str
+    nonce: str
+    expires_at: float
+    dial: str = ""
+    name: str = ""
+
+
+def mint_ticket(keys: Keys, ticket: JoinTicket) -> str:
+    """The ticket as URL-safe text."""
+    kid, secret = keys.current()
+    body = base64.urlsafe_b64encode(json.dumps(_plain(ticket)).encode()).decode().rstrip("=")
+    return f"{kid}.{body}.{_mac(secret, 'ticket', body)}"
+
+
+def read_ticket(keys: Keys, text: str, purpose: str, host: str, *, now: float) -> JoinTicket:
+    """The ticket behind `mint_ticket`; the caller spends its nonce. Raises BadSignature."""
+    kid, _, rest = text.partition(".")
+    body, _, mac = rest.partition(".")
+    secret = keys.secrets.get(kid)
+    if secret is None or not hmac.compare_digest(_mac(secret, "ticket", body).encode(), mac.encode()):
+        raise BadSignature("not our ticket")
+    try:
+        ticket = _dataclass(JoinTicket, json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
+    except (ValueError, TypeError) as error:
+        raise BadSignature("not our ticket") from error
+    if ticket.purpose != purpose or ticket.host != host:
+        raise BadSignature("for another purpose")
+    if not now <= ticket.expires_at <= now + TICKET_SECONDS + SKEW_SECONDS:
+        raise BadSignature("expired")
+    return ticket

@@ -1,0 +1,1 @@
+"""Renders the deployment resource from cards.surface."""

@@ -1,0 +1,1 @@
+"""The telephony service: carries WebRTC, SIP, RTP, recording and tones."""

@@ -1,0 +1,1 @@
+"""Call control: one module per feature."""

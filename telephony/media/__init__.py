@@ -1,0 +1,1 @@
+"""RTP, tones, spool and the forwarding plane."""

@@ -1,0 +1,1 @@
+"""SIP without I/O, and its sockets in transport."""
