@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from contract.calls import CallId, CallState, Direction, Party
+from addon.domain.presence import Presence
 from contract.commands import Command, CommandResult
 from contract.numbers import TenantId, UserId
 
 
 class TelephonyAway(Exception):
     """The telephony service does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCall:
-    """A call that is up now."""
-
-    call: CallId
-    direction: Direction
-    state: CallState
-    peer: Party
-    seconds: int
-    recording: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """What telephony knows of a user now; `webphone` only with fresh proof of life."""
-
-    webphone: bool
-    registered: bool
-    calls: tuple[LiveCall, ...] = ()
-    problem: str = ""
 
 
 class Telephony(Protocol):
