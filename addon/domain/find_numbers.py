@@ -34,6 +34,8 @@ _NEVER = re.compile(
     r"|\b\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}\b"  # payment cards
     r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
 )
+_MEXICAN_ONE = re.compile(r"\+52[ -]?1[ -]?(?=\d{2,3}[ -]?\d{3,4}[ -]?\d{4})")
+_EXIT_CODE = re.compile(r"(^|[^\d+])(?:00|0011|001(?=[ -]\d{3}\b))(?=[ -]?[1-9])")
 _BARE_COUNTRY = re.compile(r"(^|[:\s])\(?(593|57|52|54|55|44|49|51|56)[ -]?(?=\d{1,2}\)[ -]?\d)")
 _NOT_A_PHONE = re.compile(
     r"(?:\b(?:ruc|r\.u\.c|c\.?i|c[ée]dula|nit|c\.?c|dni|rut|curp|rfc|cuit|cuil|cbu|clabe|cnpj|cpf|rg|ssn|ein|vat(?: (?:no|id|reg))?|"
@@ -128,6 +130,7 @@ def _lines(text: str, region: str, hint: str) -> Iterator[_Line]:
 
 def _blank(line: str) -> str:
     """The line with everything that can never be a number replaced, and country codes given their plus."""
+    line = _MEXICAN_ONE.sub("+52 ", _EXIT_CODE.sub(r"\1+", line))
     return _BARE_COUNTRY.sub(r"\1+\2", _NEVER.sub(lambda m: "~" * len(m.group()), line))
 
 
@@ -139,9 +142,10 @@ def _plausible(line: str, start: int, end: int, written: str) -> bool:
     before, after = line[:start], line[end:]
     if _NOT_A_PHONE.search(before[-60:]):
         return False
-    if re.search(r"[\w~][-/_.]?$", before) and not re.search(r"(?:^|\W)[A-Za-z]{1,3}\.?$", before):
+    before = before.rstrip("*_")
+    if re.search(r"[\w~][-.]?$", before) and not re.search(r"(?:^|\W)[A-Za-z]{1,3}\.?$", before):
         return False
-    if re.match(r"[-/_]?[A-Za-z~]\w*\d|[-/_]\d", after):
+    if re.match(r"[-_]?[A-Za-z~]\w*\d|[-_]\d|[-_][A-Z]\b", after):
         return False
     digits = sum(c.isdigit() for c in written)
     bare = written.strip().isdigit()
