@@ -1,0 +1,78 @@
+"""What Firestore refuses, refused by every adapter: paths, ids, types, nesting and size."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from addon.ports.documents import Refused
+
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 20
+MAX_ID_BYTES = 1500
+_INT64 = 2**63
+_RESERVED = re.compile(r"__.*__")
+
+
+def check_id(segment: str) -> None:
+    """Raises Refused for an id that Firestore does not take."""
+    if not segment or segment in {".", ".."} or _RESERVED.fullmatch(segment):
+        raise Refused(f"bad path segment {segment[:40]!r}")
+    try:
+        size = len(segment.encode())
+    except UnicodeEncodeError as error:
+        raise Refused("a path segment is not UTF-8") from error
+    if size > MAX_ID_BYTES:
+        raise Refused("a path segment is longer than 1500 bytes")
+
+
+def check_path(path: str, *, document: bool) -> None:
+    """Raises Refused unless `path` names a document (even number of segments) or a collection (odd)."""
+    segments = path.split("/")
+    for segment in segments:
+        check_id(segment)
+    if (len(segments) % 2 == 0) is not document:
+        raise Refused(f"{'a document' if document else 'a collection'} path has the wrong number of segments")
+
+
+def _check_value(value: Any, depth: int, in_list: bool) -> None:
+    if depth > MAX_DEPTH:
+        raise Refused("nested deeper than 20")
+    if value is None or isinstance(value, bool | str | float):
+        return
+    if isinstance(value, int):
+        if not -_INT64 <= value < _INT64:
+            raise Refused("an integer beyond 64 bits")
+    elif isinstance(value, list):
+        if in_list:
+            raise Refused("an array inside an array")
+        for item in value:
+            _check_value(item, depth + 1, True)
+    elif isinstance(value, Mapping):
+        _check_map(value, depth)
+    else:
+        raise Refused(f"a {type(value).__name__} is not a document value")
+
+
+def _check_map(body: Mapping[str, Any], depth: int) -> None:
+    for key, item in body.items():
+        if not isinstance(key, str) or not key or _RESERVED.fullmatch(key):
+            raise Refused("a field name must be text, not empty and not __reserved__")
+        _check_value(item, depth + 1, False)
+
+
+def encode(body: Mapping[str, Any]) -> str:
+    """The body as JSON text; raises Refused for what Firestore would refuse."""
+    if not isinstance(body, Mapping):
+        raise Refused("a document is a map")
+    _check_map(body, 0)
+    try:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+        size = len(text.encode())
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise Refused("a text is not UTF-8") from error
+    if size > MAX_BYTES:
+        raise Refused("a document is larger than 1 MiB")
+    return text

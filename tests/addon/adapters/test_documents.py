@@ -1,0 +1,190 @@
+"""Every document store keeps the same promises; the count of checks is printed per adapter."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addon.adapters.sqlite_documents import SqliteDocuments
+from addon.ports.documents import AlreadyExists, Documents, Refused, Transaction
+from addon.ports.indexes import ALL, CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_DUE, Index, Query
+
+pytestmark = pytest.mark.pure
+ADAPTERS: dict[str, Callable[[Path], Documents]] = {"sqlite": lambda folder: SqliteDocuments(folder / "d.sqlite")}
+CALLS = "tenants/t/users/u/calls"
+
+
+@pytest.fixture(params=sorted(ADAPTERS))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Documents:
+    return ADAPTERS[request.param](tmp_path)
+
+
+def test_what_was_put_is_read_back_with_every_type(store: Documents) -> None:
+    body = {"s": "ñ\u2068", "i": -(2**63), "f": 0.5, "n": None, "b": True, "l": [1, {"x": [2]}], "m": {"k": {}}}
+    store.put("a/b", body)
+    found = store.get("a/b")
+    assert found is not None and found.body == body and found.id == "b" and store.get("a/c") is None
+
+
+def test_create_refuses_a_second_time_and_keeps_the_first(store: Documents) -> None:
+    store.create("a/b", {"n": 1})
+    with pytest.raises(AlreadyExists):
+        store.create("a/b", {"n": 2})
+    found = store.get("a/b")
+    assert found is not None and found.body == {"n": 1}
+
+
+def test_delete_says_whether_something_was_there(store: Documents) -> None:
+    store.put("a/b", {})
+    assert store.delete("a/b") is True and store.delete("a/b") is False and store.get("a/b") is None
+
+
+def test_get_many_leaves_missing_ones_out(store: Documents) -> None:
+    store.put("a/b", {})
+    store.put("a/d", {})
+    assert [d.path for d in store.get_many(["a/b", "a/c", "a/d"])] == ["a/b", "a/d"]
+
+
+def deep(levels: int) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for _ in range(levels):
+        body = {"x": body}
+    return body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"x": [[1]]},
+        {"x": 2**63},
+        {"x": "a" * 1_048_577},
+        deep(25),
+        {"": 1},
+        {"__x__": 1},
+        {"x": b"bytes"},
+        {"x": {1: 2}},
+        {"x": "\ud800"},
+        {"x": {1, 2}},
+        {"x": object()},
+    ],
+)
+def test_a_body_that_firestore_refuses_is_refused(store: Documents, body: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        store.put("a/b", body)
+    assert store.get("a/b") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["", "a", "a/b/c", "a//b", "/a/b", "a/b/", "a/.", "a/..", "a/__id__", "a/" + "x" * 1501, "a/\ud800"]
+)
+def test_a_path_that_firestore_refuses_is_refused(store: Documents, path: str) -> None:
+    for act in (lambda: store.get(path), lambda: store.put(path, {}), lambda: store.delete(path)):
+        with pytest.raises(Refused):
+            act()
+
+
+def test_a_query_is_ordered_bounded_limited_and_stays_in_its_parent(store: Documents) -> None:
+    for at in (3, 1, 2, 5, 4):
+        store.put(f"{CALLS}/{at}", {"started_at": float(at), "peer": "p" if at % 2 else "q"})
+    store.put("tenants/t/users/other/calls/9", {"started_at": 9.0, "peer": "p"})
+    store.put(f"{CALLS}/undated", {"peer": "p"})
+    ids = [d.id for d in store.query(Query(CALLS_BY_START, CALLS))]
+    assert ids == ["5", "4", "3", "2", "1"]
+    assert [d.id for d in store.query(Query(CALLS_BY_START, CALLS, at_most=4, at_least=2, limit=2))] == ["4", "3"]
+    assert [d.id for d in store.query(Query(CALLS_WITH_PEER, CALLS, equal=("p",)))] == ["5", "3", "1"]
+
+
+def test_a_group_query_crosses_parents(store: Documents) -> None:
+    for owner in "ab":
+        store.put(f"tenants/t/users/{owner}/recordings/r", {"purge_at": 5})
+    assert len(store.query(Query(RECORDINGS_DUE, at_most=5))) == 2
+    assert store.query(Query(RECORDINGS_DUE, at_most=4)) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(Index("nope", "calls"), CALLS),
+        Query(CALLS_WITH_PEER, CALLS),
+        Query(CALLS_BY_START, CALLS, limit=0),
+        Query(CALLS_BY_START, CALLS, limit=501),
+        Query(CALLS_BY_START, "tenants/t"),
+        Query(CALLS_BY_START, "tenants"),
+    ],
+)
+def test_an_undeclared_or_wrong_query_is_refused(store: Documents, query: Query) -> None:
+    with pytest.raises(Refused):
+        store.query(query)
+
+
+def test_everything_under_a_prefix_is_listed_in_pages(store: Documents) -> None:
+    paths = ["t/a/u/1", "t/a/u/1/c/2", "t/a/u/2"]
+    for path in [*paths, "t/ab/u/1", "t/b/u/1"]:
+        store.put(path, {})
+    assert [d.path for d in store.list_under("t/a")] == paths
+    assert [d.path for d in store.list_under("t/a", limit=1, after=paths[0])] == [paths[1]]
+
+
+def test_a_failed_transaction_leaves_nothing(store: Documents) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.put("a/b", {"n": 1})
+        transaction.create("a/c", {})
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        store.run(work)
+    assert store.get("a/b") is None and store.get("a/c") is None
+
+
+def test_a_transaction_reads_before_it_writes(store: Documents) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.put("a/b", {})
+        transaction.get("a/b")
+
+    with pytest.raises(Refused):
+        store.run(work)
+
+
+def test_ping_and_every_declared_index_answers(store: Documents) -> None:
+    store.ping()
+    for index in ALL:
+        parent = "" if index.group else f"tenants/t/{index.collection}"
+        assert store.query(Query(index, parent, equal=tuple("x" for _ in index.equal))) == []
+
+
+def add(file: str, times: int) -> None:
+    """Add one, `times` times, in a process of its own."""
+    documents = SqliteDocuments(Path(file))
+    for _ in range(times):
+        documents.run(increment)
+
+
+def increment(transaction: Transaction) -> None:
+    found = transaction.get("a/n")
+    transaction.put("a/n", {"n": (found.body["n"] if found else 0) + 1})
+
+
+def test_racing_processes_lose_no_update(tmp_path: Path) -> None:
+    file = tmp_path / "d.sqlite"
+    documents = SqliteDocuments(file)
+    context = multiprocessing.get_context("spawn")
+    runners = [context.Process(target=add, args=(str(file), 25)) for _ in range(4)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join(60)
+    found = documents.get("a/n")
+    assert found is not None and found.body["n"] == 100
+
+
+def test_deleted_bytes_are_gone_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "d.sqlite"
+    documents = SqliteDocuments(file)
+    documents.put("a/b", {"secret": "CANARY-31415926"})
+    documents.delete("a/b")
+    documents.checkpoint()
+    assert all(b"CANARY-31415926" not in p.read_bytes() for p in tmp_path.iterdir())
