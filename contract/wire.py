@@ -82,6 +82,19 @@ def _dataclass(kind: type[T], value: Any) -> T:
     return kind(**built)
 
 
+def to_plain(value: Any) -> dict[str, Any]:
+    """A dataclass as plain JSON values."""
+    return typing.cast(dict[str, Any], _plain(value))
+
+
+def from_plain(kind: type[T], value: Any) -> T:
+    """The dataclass behind `to_plain`; unknown fields are ignored, wrong ones raise BadWire."""
+    try:
+        return _dataclass(kind, value)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadWire(f"not a {kind.__name__}") from error
+
+
 def dumps(message: Any) -> bytes:
     """One contract value as JSON bytes: `{"v": 1, "type": "PlaceCall", "body": {...}}`."""
     name = type(message).__name__

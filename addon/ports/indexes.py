@@ -40,10 +40,8 @@ CALLS_WITH_PEER = Index("calls-with-peer", "calls", ("peer",), ("started_at", Tr
 RECORDINGS_BY_START = Index("recordings-by-start", "recordings", (), ("started_at", True))
 RECORDINGS_DUE = Index("recordings-due", "recordings", (), ("purge_at", False), group=True)
 CONSENTS_BY_KIND = Index("consents-by-kind", "consents", ("kind",), ("at", True))
-AUDIT_BY_TIME = Index("audit-by-time", "audit", (), ("at", True))
 USERS_BY_EMAIL = Index("users-by-email", "users", ("email",))
 USERS_BY_EXTENSION = Index("users-by-extension", "users", ("extension",))
-USERS_BY_NUMBER = Index("numbers-by-owner", "numbers", ("owner",))
 CONTACTS_BY_NUMBER = Index("contacts-by-number", "contacts", ("e164",))
 
 ALL = (
@@ -52,9 +50,7 @@ ALL = (
     RECORDINGS_BY_START,
     RECORDINGS_DUE,
     CONSENTS_BY_KIND,
-    AUDIT_BY_TIME,
     USERS_BY_EMAIL,
     USERS_BY_EXTENSION,
-    USERS_BY_NUMBER,
     CONTACTS_BY_NUMBER,
 )

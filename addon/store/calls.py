@@ -1,0 +1,137 @@
+"""Call records, recordings and blocks of each user."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from addon.domain.call_record import CallRecord
+from addon.domain.recordings import Recording
+from addon.ports.documents import Documents, Transaction
+from addon.ports.indexes import CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_BY_START, Query
+from contract.calls import CallId
+from contract.numbers import UserId
+from contract.wire import from_plain, to_plain
+
+
+def _call_body(record: CallRecord) -> dict[str, Any]:
+    return {"record": to_plain(record), "started_at": record.started_at, "peer": record.peer.address}
+
+
+class Calls:
+    """One record per owner and call."""
+
+    def __init__(self, documents: Documents, root: str) -> None:
+        self._documents, self._root = documents, root
+
+    def _collection(self, user: UserId) -> str:
+        return f"{self._root}/users/{user}/calls"
+
+    def add(self, user: UserId, record: CallRecord) -> bool:
+        """False when the call is there already; what a recording told before is kept."""
+        path = f"{self._collection(user)}/{record.call}"
+
+        def work(transaction: Transaction) -> bool:
+            if transaction.get(path) is not None:
+                return False
+            transaction.create(path, _call_body(record))
+            return True
+
+        return self._documents.run(work)
+
+    def change(self, user: UserId, call: CallId, *, recording: str, problem: str = "") -> None:
+        """Note the recording's fate on the record, when there is one."""
+        path = f"{self._collection(user)}/{call}"
+
+        def work(transaction: Transaction) -> None:
+            found = transaction.get(path)
+            if found is not None:
+                record = from_plain(CallRecord, found.body["record"])
+                transaction.put(path, _call_body(replace(record, recording=recording, recording_problem=problem)))
+
+        self._documents.run(work)
+
+    def get(self, user: UserId, call: CallId) -> CallRecord | None:
+        """The record, or None."""
+        found = self._documents.get(f"{self._collection(user)}/{call}")
+        return from_plain(CallRecord, found.body["record"]) if found else None
+
+    def latest(self, user: UserId, limit: int = 20) -> list[CallRecord]:
+        """Newest first."""
+        found = self._documents.query(Query(CALLS_BY_START, self._collection(user), limit=limit))
+        return [from_plain(CallRecord, d.body["record"]) for d in found]
+
+    def with_peer(self, user: UserId, address: str, limit: int = 5) -> list[CallRecord]:
+        """Calls with one number, newest first."""
+        found = self._documents.query(Query(CALLS_WITH_PEER, self._collection(user), (address,), limit=limit))
+        return [from_plain(CallRecord, d.body["record"]) for d in found]
+
+
+class Recordings:
+    """Stored recordings; the purge date is indexed over all tenants for the sweep."""
+
+    def __init__(self, documents: Documents, root: str) -> None:
+        self._documents, self._root = documents, root
+
+    def _path(self, user: UserId, call: CallId) -> str:
+        return f"{self._root}/users/{user}/recordings/{call}"
+
+    def add(self, user: UserId, recording: Recording) -> bool:
+        """False when it is there already."""
+
+        def work(transaction: Transaction) -> bool:
+            if transaction.get(self._path(user, recording.call)) is not None:
+                return False
+            transaction.create(self._path(user, recording.call), to_plain(recording))
+            return True
+
+        return self._documents.run(work)
+
+    def put(self, user: UserId, recording: Recording) -> None:
+        """Replace (a new purge date, a hold)."""
+        self._documents.put(self._path(user, recording.call), to_plain(recording))
+
+    def get(self, user: UserId, call: CallId) -> Recording | None:
+        """The recording, or None."""
+        found = self._documents.get(self._path(user, call))
+        return from_plain(Recording, found.body) if found else None
+
+    def get_many(self, user: UserId, calls: Iterable[CallId]) -> dict[CallId, Recording]:
+        """Those of the calls that have a recording."""
+        found = self._documents.get_many(self._path(user, call) for call in calls)
+        return {r.call: r for r in (from_plain(Recording, d.body) for d in found)}
+
+    def latest(self, user: UserId, limit: int = 100) -> list[Recording]:
+        """Newest first."""
+        path = f"{self._root}/users/{user}/recordings"
+        found = self._documents.query(Query(RECORDINGS_BY_START, path, limit=limit))
+        return [from_plain(Recording, d.body) for d in found]
+
+    def delete(self, user: UserId, call: CallId) -> bool:
+        """True when there was one."""
+        return self._documents.delete(self._path(user, call))
+
+
+class Blocks:
+    """Numbers that a user will not talk to; kept under a hash of the number."""
+
+    def __init__(self, documents: Documents, root: str) -> None:
+        self._documents, self._root = documents, root
+
+    def _path(self, user: UserId, e164: str) -> str:
+        key = hashlib.sha256(f"{self._root}/{e164}".encode()).hexdigest()
+        return f"{self._root}/users/{user}/blocks/{key}"
+
+    def add(self, user: UserId, e164: str, at: float) -> None:
+        """Block a number."""
+        self._documents.put(self._path(user, e164), {"e164": e164, "at": at})
+
+    def remove(self, user: UserId, e164: str) -> bool:
+        """True when it was blocked."""
+        return self._documents.delete(self._path(user, e164))
+
+    def is_blocked(self, user: UserId, e164: str) -> bool:
+        """Whether calls to and from the number are refused."""
+        return self._documents.get(self._path(user, e164)) is not None

@@ -1,0 +1,54 @@
+"""A tenant's PBX connections; passwords are sealed with tenant and line as owner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from addon.ports.documents import Document, Documents
+from addon.store.seal_port import Sealing
+from contract.lines import LineConfig
+from contract.numbers import LineId, TenantId
+from contract.wire import from_plain, to_plain
+
+
+class Lines:
+    """Line configurations; `rev` grows with each change."""
+
+    def __init__(self, documents: Documents, root: str, tenant: TenantId, seal: Sealing) -> None:
+        self._documents, self._root, self._tenant, self._seal = documents, root, tenant, seal
+
+    def _path(self, line: LineId) -> str:
+        return f"{self._root}/lines/{line}"
+
+    def _owner(self, line: LineId, auth_user: str) -> str:
+        return f"{self._tenant}/{line}/{auth_user}"
+
+    def put(self, config: LineConfig) -> LineConfig:
+        """Store with the next rev; the answer is what telephony is told."""
+        if config.tenant != self._tenant:
+            raise ValueError("a line of another tenant")
+        before = self._documents.get(self._path(config.line))
+        saved = replace(config, rev=(before.body["rev"] if before else 0) + 1)
+        sealed = tuple(
+            replace(r, password=self._seal.close(r.password, self._owner(config.line, r.auth_user)))
+            for r in config.registrations
+        )
+        self._documents.put(self._path(config.line), to_plain(replace(saved, registrations=sealed)))
+        return saved
+
+    def _opened(self, document: Document) -> LineConfig:
+        config = from_plain(LineConfig, document.body)
+        opened = tuple(
+            replace(r, password=self._seal.open(r.password, self._owner(config.line, r.auth_user)))
+            for r in config.registrations
+        )
+        return replace(config, registrations=opened)
+
+    def get(self, line: LineId) -> LineConfig | None:
+        """The line with its passwords opened."""
+        found = self._documents.get(self._path(line))
+        return self._opened(found) if found else None
+
+    def all(self) -> list[LineConfig]:
+        """Every line of the tenant."""
+        return [self._opened(d) for d in self._documents.list_under(f"{self._root}/lines")]

@@ -1,0 +1,78 @@
+"""The only way to a tenant's data: a handle that cannot name another tenant's paths."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from addon.domain.tenant import Tenant
+from addon.ports.documents import Document, Documents
+from addon.ports.indexes import RECORDINGS_DUE, Query
+from addon.store.seal_port import Sealing
+from addon.store.tenants import TenantStore
+from contract.calls import CallId
+from contract.numbers import TenantId, UserId
+from contract.wire import from_plain, to_plain
+
+
+@dataclass(frozen=True, slots=True)
+class DueRecording:
+    """Where a recording that may be due lives."""
+
+    tenant: TenantId
+    user: UserId
+    call: CallId
+
+
+class Tenancy:
+    """Finds tenants and hands out their stores."""
+
+    def __init__(self, documents: Documents, seal: Sealing) -> None:
+        self._documents = documents
+        self._seal = seal
+
+    def of(self, tenant: TenantId) -> TenantStore:
+        """The tenant's own store."""
+        return TenantStore(self._documents, tenant, self._seal)
+
+    def put(self, tenant: Tenant) -> None:
+        """Create or change a tenant and bind its domains; raises ValueError when one is bound elsewhere."""
+        for domain in tenant.domains:
+            bound = self._documents.get(f"domains/{domain.lower()}")
+            if bound is not None and bound.body["tenant"] != tenant.id:
+                raise ValueError(f"{domain} belongs to another tenant")
+        self._documents.put(f"tenants/{tenant.id}", to_plain(tenant))
+        for domain in tenant.domains:
+            self._documents.put(f"domains/{domain.lower()}", {"tenant": tenant.id})
+
+    def get(self, tenant: TenantId) -> Tenant | None:
+        """The tenant, or None."""
+        found = self._documents.get(f"tenants/{tenant}")
+        return from_plain(Tenant, found.body) if found else None
+
+    def for_domain(self, domain: str) -> Tenant | None:
+        """The tenant that owns a verified Workspace domain (`hd`)."""
+        bound = self._documents.get(f"domains/{domain.lower()}") if domain and "/" not in domain else None
+        return self.get(TenantId(bound.body["tenant"])) if bound else None
+
+    def all(self) -> list[Tenant]:
+        """Every tenant that owns a domain."""
+        found, after = set(), ""
+        while page := self._documents.list_under("domains", after=after):
+            found |= {TenantId(d.body["tenant"]) for d in page}
+            after = page[-1].path
+        return [tenant for id_ in sorted(found) if (tenant := self.get(id_)) is not None]
+
+    def due_recordings(self, now: float, limit: int = 500) -> list[DueRecording]:
+        """Recordings of every tenant whose purge date has come, oldest first."""
+        return [_due(d) for d in self._documents.query(Query(RECORDINGS_DUE, at_most=now, limit=limit))]
+
+
+def _due(document: Document) -> DueRecording:
+    segments = document.path.split("/")
+    return DueRecording(TenantId(segments[1]), UserId(segments[3]), CallId(segments[5]))
+
+
+def new_id() -> str:
+    """128 random bits; never sequential."""
+    return secrets.token_hex(16)
