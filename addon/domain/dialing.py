@@ -5,7 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contract.calls import Device, RecordingPlan
+import phonenumbers
+
+from addon.domain.consent import RECORDING_TEXT_VERSION, Consent, is_granted
+from addon.domain.places import is_emergency, is_premium, notice_language
+from addon.domain.spelling import digits_of, public_number
+from addon.domain.tenant import Settings, Tenant, User
+from contract.calls import Device, RecordingPlan, RecordingRule
+
+MAX_CALLS_PER_MINUTE = 6
+MAX_INTERNATIONAL_LIVE = 2
+EXTENSION_DIGITS = range(2, 7)
+# Reserved against the tenant's daily cap when a call starts; the real price is the carrier's.
+RESERVED_CENTS = {"internal": 0, "emergency": 0, "toll-free": 0, "local": 5, "special": 50, "international": 100}
+_SPECIAL = frozenset(
+    {
+        phonenumbers.PhoneNumberType.SHARED_COST,
+        phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
+        phonenumbers.PhoneNumberType.UAN,
+        phonenumbers.PhoneNumberType.PAGER,
+        phonenumbers.PhoneNumberType.VOICEMAIL,
+        phonenumbers.PhoneNumberType.UNKNOWN,
+    }
+)
 
 
 class Verdict(StrEnum):
@@ -42,3 +64,129 @@ class DialPlan:
     def may_call(self) -> bool:
         """Whether the call may be placed."""
         return self.verdict in {Verdict.ALLOWED, Verdict.EMERGENCY}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was dialled lately: by the user in the last minute and abroad now, by the tenant today."""
+
+    calls_last_minute: int = 0
+    international_live: int = 0
+    cost_today_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a spelling leads and whether the place may be dialled at all."""
+
+    verdict: Verdict
+    dial: str = ""
+    e164: str = ""
+    shown: str = ""
+    region: str = ""
+    cost_class: str = "local"
+
+
+def _target(to: str, tenant: Tenant) -> _Target:
+    digits = digits_of(to)
+    if is_emergency(digits, tenant.region):
+        return _Target(Verdict.EMERGENCY, digits, "", digits, tenant.region, "emergency")
+    if digits.isdigit() and len(digits) in EXTENSION_DIGITS:
+        return _Target(Verdict.ALLOWED, digits, "", digits, tenant.region, "internal")
+    number = public_number(digits, tenant.region) if digits else None
+    if number is None:
+        return _Target(Verdict.NOT_A_NUMBER, shown=digits)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    shown = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    region = phonenumbers.region_code_for_number(number) or ""
+    verdict, cost_class = _price(number, e164, region, tenant)
+    return _Target(verdict, e164, e164, shown, region, cost_class)
+
+
+def _price(number: phonenumbers.PhoneNumber, e164: str, region: str, tenant: Tenant) -> tuple[Verdict, str]:
+    kind = phonenumbers.number_type(number)
+    listed = bool(region) and region in tenant.allowed_regions
+    if kind == phonenumbers.PhoneNumberType.PREMIUM_RATE or is_premium(e164):
+        return Verdict.PREMIUM, "premium"
+    if kind in _SPECIAL:
+        return (Verdict.ALLOWED if listed else Verdict.PREMIUM), "special"
+    if region != tenant.region and not listed:
+        return Verdict.COUNTRY_NOT_ALLOWED, "international"
+    if region != tenant.region:
+        return Verdict.ALLOWED, "international"
+    return Verdict.ALLOWED, "toll-free" if kind == phonenumbers.PhoneNumberType.TOLL_FREE else "local"
+
+
+def over_limit(cost_class: str, usage: Usage, tenant: Tenant) -> Verdict | None:
+    """The limit that one more call of this class would break, if any; emergency calls break none."""
+    if cost_class == "emergency":
+        return None
+    if usage.calls_last_minute >= MAX_CALLS_PER_MINUTE:
+        return Verdict.TOO_MANY_CALLS
+    if cost_class == "international" and usage.international_live >= MAX_INTERNATIONAL_LIVE:
+        return Verdict.TOO_MANY_INTERNATIONAL
+    cents = RESERVED_CENTS[cost_class]
+    return Verdict.COST_CAP if cents and usage.cost_today_cents + cents > tenant.day_cost_cap_cents else None
+
+
+def recording_plan(region: str, tenant: Tenant, settings: Settings, consent: Consent | None) -> RecordingPlan:
+    """Recorded only if the tenant, both places, the user's settings and a current consent all say so."""
+    places = {region or tenant.region, tenant.region}
+    if not tenant.recording_allowed:
+        rule = RecordingRule.TENANT_OFF
+    elif places & set(tenant.places_without_recording):
+        rule = RecordingRule.PLACE_FORBIDS
+    elif not settings.record_calls:
+        rule = RecordingRule.USER_OFF
+    elif not is_granted(consent, RECORDING_TEXT_VERSION):
+        rule = RecordingRule.NO_CONSENT
+    else:
+        rule = RecordingRule.RECORDED
+    record = rule is RecordingRule.RECORDED
+    consent_id = consent.id if record and consent else ""
+    return RecordingPlan(record, rule, notice_language(region or tenant.region), consent_id=consent_id)
+
+
+def authorise(
+    to: str,
+    *,
+    user: User,
+    tenant: Tenant,
+    settings: Settings,
+    consent: Consent | None,
+    usage: Usage,
+    blocked: bool,
+    now: float,
+) -> DialPlan:
+    """Whether and how `user` may call `to`: one verdict for every spelling; a stale consent never records.
+
+    `now` guards against a consent from the future; the limits themselves come in `usage`.
+    """
+    target = _target(to, tenant)
+    verdict = target.verdict
+    if verdict is Verdict.ALLOWED:
+        verdict = _standing(user, tenant, blocked) or over_limit(target.cost_class, usage, tenant) or verdict
+    current = consent if consent is not None and consent.at <= now else None
+    recording = recording_plan(target.region, tenant, settings, current)
+    if verdict is Verdict.EMERGENCY:
+        recording = RecordingPlan(False, RecordingRule.PLACE_FORBIDS, recording.notice_language)
+    retention_days = min(settings.retention_days, tenant.retention_max_days)
+    return DialPlan(
+        verdict,
+        target.dial,
+        target.e164,
+        target.shown,
+        target.region,
+        settings.device,
+        recording,
+        retention_days,
+        target.cost_class,
+    )
+
+
+def _standing(user: User, tenant: Tenant, blocked: bool) -> Verdict | None:
+    if user.suspended or tenant.suspended:
+        return Verdict.SUSPENDED
+    if blocked:
+        return Verdict.BLOCKED
+    return None if user.line is not None else Verdict.NO_LINE

@@ -1,0 +1,53 @@
+"""One meaning for the many spellings of a number: what would really be dialled."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import unquote
+
+import phonenumbers
+
+MAX_SPELLING = 200
+_SCHEME = re.compile(r"(?:tel|callto):(?://)?", re.IGNORECASE)
+_TAIL = re.compile(
+    r"(?:;|,|\b(?:ext|extn|extension|anexo|interno|ramal|int)\b|(?<=\d)[\s.\-]*(?:x|p|w|ext)).*",
+    re.IGNORECASE | re.DOTALL,
+)
+_SEPARATORS = re.compile(r"[\s().\-/_~\u2010-\u2015\u2212]+")
+
+
+def digits_of(to: str) -> str:
+    """`+` and ASCII digits of a spelling, without its scheme, parameters, pauses and extension; "" if it is no number."""
+    if len(to) > MAX_SPELLING:
+        return ""
+    text = unicodedata.normalize("NFKC", unquote(to))
+    text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Mn", "Me"}).strip()
+    text = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
+    text = (
+        _TAIL.sub("", text, count=1).replace("(0)", "")
+        if text.startswith(("+", "00"))
+        else _TAIL.sub("", text, count=1)
+    )
+    text = _SEPARATORS.sub("", text)
+    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+    return text if re.fullmatch(r"\+?[0-9]+", text, re.ASCII) else ""
+
+
+def _valid(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def public_number(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """The valid public number behind the digits as dialled in `region`; 00 and 011 mean + wherever they can."""
+    if digits.startswith("+"):
+        return _valid(digits, None)
+    if digits.startswith("00"):
+        return _valid("+" + digits[2:], None) or _valid(digits, region)
+    if digits.startswith("011"):
+        return _valid(digits, region) or _valid("+" + digits[3:], None)
+    return _valid(digits, region)
