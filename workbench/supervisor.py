@@ -1,0 +1,301 @@
+"""Starts the product's programs, waits until all are healthy, and stops them and only them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import errno
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS
+
+HEALTHY_SECONDS = 45
+STOP_SECONDS = 8
+LOG_LINES = 15
+PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
+Say = Callable[[str], None]
+
+
+class CannotRun(Exception):
+    """Something outside the product is in the way; the text says what and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Ports and folders of one run; everything is on 127.0.0.1."""
+
+    port: int
+    data: Path
+    keys_file: Path
+    client_secret: str = field(repr=False, default="")
+
+    @property
+    def base(self) -> str:
+        """The add-on."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def bench(self) -> str:
+        """The workbench."""
+        return f"http://127.0.0.1:{self.port + 1}"
+
+    @property
+    def telephony(self) -> str:
+        """The telephony service."""
+        return f"http://127.0.0.1:{self.port + 2}"
+
+    @property
+    def pbx_port(self) -> int:
+        """The demo PBX, UDP."""
+        return self.port + 10
+
+    @property
+    def issuer_key(self) -> Path:
+        """Where the token issuer keeps its key."""
+        return self.keys_file.parent / "workbench-issuer.pem"
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """What every child is told."""
+        kept = {k: v for k, v in inherited.items() if k != "GAE_ENV"}
+        return kept | {
+            "PORT": str(self.port),
+            "BASE_URL": self.base,
+            "DATA_DIR": str(self.data),
+            "KEYS_FILE": str(self.keys_file),
+            "TELEPHONY_URL": self.telephony,
+            "TELEPHONY_WS_URL": self.telephony.replace("http", "ws") + "/phone",
+            "ADDON_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
+            "OAUTH_CLIENT_ID": CLIENT_ID,
+            "OAUTH_CLIENT_SECRET": self.client_secret,
+            "GOOGLE_CERTS_URL": self.bench + "/oauth2/certs",
+            "GOOGLE_ISSUER": "https://accounts.google.com",
+            "GOOGLE_AUTH_URL": self.bench + "/oauth2/auth",
+            "GOOGLE_TOKEN_URL": self.bench + "/oauth2/token",
+            "GMAIL_API_URL": self.bench + "/google/gmail",
+            "PEOPLE_API_URL": self.bench + "/google/people",
+            "DEV": "1",
+            "TELEPHONY_PORT": str(self.port + 2),
+            "BIND": "127.0.0.1",
+            "ADDON_URL": self.base,
+            "ALLOWED_ORIGIN": self.base,
+            "ADVERTISED_IP": "127.0.0.1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def check_ports(stage: Stage) -> None:
+    """Raises CannotRun naming every port that somebody else holds."""
+    wanted = [
+        (stage.port, socket.SOCK_STREAM, "the add-on"),
+        (stage.port + 1, socket.SOCK_STREAM, "the workbench"),
+        (stage.port + 2, socket.SOCK_STREAM, "telephony"),
+        (stage.pbx_port, socket.SOCK_DGRAM, "the demo PBX"),
+    ]
+    taken = []
+    for port, kind, who in wanted:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                why = "in use" if error.errno == errno.EADDRINUSE else (error.strerror or "refused")
+                taken.append(f"  port {port} ({who}): {why}")
+    if taken:
+        free = stage.port + 1000 if stage.port < 60000 else 18080
+        raise CannotRun("\n".join([*taken, f"Choose another block of ports: PORT={free} make run"]))
+
+
+def make_keys(path: Path) -> bool:
+    """Random keys for every purpose, mode 0600; True when the file was made now."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    keys = {purpose: {"k1": base64.b64encode(secrets.token_bytes(32)).decode()} for purpose in PURPOSES}
+    with os.fdopen(handle, "w") as file:
+        json.dump(keys, file, indent=1)
+    return True
+
+
+def seed_commands(stage: Stage) -> list[list[str]]:
+    """Arguments of `python -m addon admin` that make the sample tenants, users and lines."""
+    commands = [
+        ["add-tenant", "--id", tenant, "--name", name, "--domain", domain, "--region", region]
+        for tenant, (name, domain, region) in TENANTS.items()
+    ]
+    commands += [["add-line", "--tenant", t, "--registrar", f"127.0.0.1:{stage.pbx_port}"] for t in TENANTS]
+    for p in PLAYERS.values():
+        user = ["add-user", "--tenant", p.tenant, "--id", p.sub, "--name", p.name, "--email", p.email]
+        commands.append([*user, "--extension", p.extension, *(["--desk", p.desk] if p.desk else [])])
+    return commands
+
+
+@dataclass(slots=True)
+class Child:
+    """One running program and its log."""
+
+    name: str
+    log: Path
+    process: asyncio.subprocess.Process
+
+    def last_lines(self) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        return "\n".join(f"  | {line}" for line in lines) or "  | (the log is empty)"
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Children of one run; `say` prints for people."""
+
+    stage: Stage
+    env: Mapping[str, str]
+    say: Say
+    children: list[Child] = field(default_factory=list)
+
+    async def start(self, name: str, *command: str) -> Child:
+        """Start a child in its own process group; its output goes to DATA_DIR/logs."""
+        log = self.stage.data / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as file:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=dict(self.env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        child = Child(name, log, process)
+        self.children.append(child)
+        self.say(f"  started {name} (pid {process.pid}, log {log})")
+        return child
+
+    async def seed(self) -> None:
+        """Create tenants, users and lines through the add-on's own commands; repeating changes nothing."""
+        for arguments in seed_commands(self.stage):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "addon", "admin", *arguments),
+                env=dict(self.env),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            out, _ = await process.communicate()
+            if process.returncode:
+                shown = out.decode(errors="replace")[-1500:]
+                raise CannotRun(f"`python -m addon admin {' '.join(arguments)}` failed:\n{shown}")
+
+    async def died(self) -> Child:
+        """The first child that ends by itself."""
+        while True:
+            for child in self.children:
+                if child.process.returncode is not None:
+                    return child
+            await asyncio.sleep(0.2)
+
+    async def healthy(self, name: str, url: str) -> None:
+        """Wait until `url` answers 200; raises CannotRun with the log of whoever is in the way."""
+        deadline = asyncio.get_running_loop().time() + HEALTHY_SECONDS
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
+            while asyncio.get_running_loop().time() < deadline:
+                for child in self.children:
+                    if child.process.returncode is not None:
+                        raise CannotRun(ended(child))
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(url) as reply:
+                        if reply.status == 200:
+                            return
+                await asyncio.sleep(0.2)
+        child = next(c for c in self.children if c.name == name)
+        raise CannotRun(
+            f"{name} is not healthy after {HEALTHY_SECONDS} s ({urlsplit(url).path}):\n{child.last_lines()}"
+        )
+
+    async def stop(self) -> None:
+        """SIGTERM to each child, SIGKILL after a while; nobody else is touched."""
+        for child in reversed(self.children):
+            _signal_group(child, signal.SIGTERM)
+        for child in reversed(self.children):
+            try:
+                await asyncio.wait_for(child.process.wait(), STOP_SECONDS)
+            except TimeoutError:
+                _signal_group(child, signal.SIGKILL)
+                await child.process.wait()
+
+
+def _signal_group(child: Child, number: signal.Signals) -> None:
+    if child.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.process.pid, number)
+
+
+def ended(child: Child) -> str:
+    """A sentence about a child that is gone, with its last words."""
+    return (
+        f"{child.name} ended by itself (exit status {child.process.returncode}). Its last lines:\n{child.last_lines()}"
+    )
+
+
+async def start_all(supervisor: Supervisor) -> None:
+    """Start the five programs in the order in which they need each other."""
+    stage, python = supervisor.stage, sys.executable
+    await supervisor.start("pbx", python, "-m", "workbench", "pbx", "--port", str(stage.pbx_port))
+    await supervisor.start("workbench", python, "-m", "workbench", "site")
+    await supervisor.healthy("workbench", stage.bench + "/healthz")
+    gunicorn = (python, "-m", "gunicorn", "main:app", "--bind", f"127.0.0.1:{stage.port}", "--workers", "1")
+    await supervisor.start("addon", *gunicorn, "--threads", "8", "--graceful-timeout", "5")
+    await supervisor.healthy("addon", stage.base + "/healthz")
+    await supervisor.start("telephony", python, "-m", "telephony")
+    await supervisor.healthy("telephony", stage.telephony + "/healthz")
+
+
+async def run(supervisor: Supervisor) -> int:
+    """The whole product until Ctrl-C, SIGTERM, or a child's death; the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    stage, say = supervisor.stage, supervisor.say
+    try:
+        check_ports(stage)
+        if make_keys(stage.keys_file):
+            say(f"  made new keys in {stage.keys_file}")
+        say("  preparing the sample tenants ...")
+        await supervisor.seed()
+        starting = loop.create_task(start_all(supervisor))
+        stopping = loop.create_task(stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            return 0
+        await starting
+        say(f"\nReady. Open {stage.bench}/   (Ctrl-C stops everything)")
+        death = loop.create_task(supervisor.died())
+        await asyncio.wait({death, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            say("\n" + ended(death.result()))
+            return 1
+        death.cancel()
+        return 0
+    except CannotRun as error:
+        say(f"Cannot run:\n{error}")
+        return 1
+    finally:
+        await supervisor.stop()
+        if supervisor.children:
+            say("stopped.")
