@@ -1,0 +1,102 @@
+"""The sockets of telephony and who may use them: signed commands, presence, health, the webphone."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from contract import wire
+from contract.commands import CommandResult
+from telephony.api_phone import PhoneDoor
+from telephony.calls.switchboard import Switchboard, presence
+
+_MOST_NONCES = 200_000
+
+
+@dataclass(slots=True)
+class SpentNonces:
+    """Remembers nonces as long as their requests could be replayed."""
+
+    seconds: float = 2.0 * wire.SKEW_SECONDS + wire.TICKET_SECONDS
+    _spent: dict[str, float] = field(default_factory=dict)
+
+    def spend(self, nonce: str, now: float) -> bool:
+        """True the first time; full of live nonces means no."""
+        while self._spent and next(iter(self._spent.values())) < now - self.seconds:
+            del self._spent[next(iter(self._spent))]
+        if nonce in self._spent or len(self._spent) >= _MOST_NONCES:
+            return False
+        self._spent[nonce] = now
+        return True
+
+
+@dataclass(slots=True)
+class Api:
+    """HTTP handlers; `parts` names what health reports."""
+
+    board: Switchboard
+    keys: wire.Keys
+    parts: Callable[[], dict[str, str]]
+    now: Callable[[], float] = time.time
+    nonces: SpentNonces = field(default_factory=SpentNonces)
+
+    async def _proven(self, request: web.Request) -> bytes:
+        body = await request.read()
+        try:
+            nonce = wire.verify_request(
+                self.keys, "telephony", request.method, request.path, body, request.headers, now=self.now()
+            )
+        except wire.BadSignature:
+            raise web.HTTPUnauthorized() from None
+        if not self.nonces.spend(nonce, self.now()):
+            raise web.HTTPUnauthorized()
+        return body
+
+    async def commands(self, request: web.Request) -> web.Response:
+        """POST /commands: one command, CommandResult."""
+        body = await self._proven(request)
+        try:
+            command: Any = wire.loads(body)
+        except wire.BadWire:
+            raise web.HTTPBadRequest() from None
+        result: CommandResult = await self.board.command(command)
+        return web.json_response({"accepted": result.accepted, "reason": result.reason})
+
+    async def presence(self, request: web.Request) -> web.Response:
+        """GET /presence/{tenant}/{user}: webphone, line and live calls."""
+        await self._proven(request)
+        return web.json_response(presence(self.board, request.match_info["tenant"], request.match_info["user"]))
+
+    async def health(self, request: web.Request) -> web.Response:
+        """GET /healthz: alive, and how its parts do."""
+        return web.json_response({"status": "ok", "parts": self.parts()}, dumps=json.dumps)
+
+
+@web.middleware
+async def _plain_headers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    answer = await handler(request)
+    if not answer.prepared:
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def build(api: Api, phone: PhoneDoor) -> web.Application:
+    """The aiohttp application."""
+    app = web.Application(client_max_size=wire.MAX_BODY_BYTES, middlewares=[_plain_headers])
+    app.add_routes(
+        [
+            web.post("/commands", api.commands),
+            web.get("/presence/{tenant}/{user}", api.presence),
+            web.get("/healthz", api.health),
+            web.get("/phone", phone.connect),
+        ]
+    )
+    return app

@@ -1,0 +1,122 @@
+"""What call scripts need from carriers, media and the add-on; `telephony.server` wires the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from contract.calls import CallId, Codec
+from contract.lines import LineConfig
+from contract.numbers import LineId, TenantId, UserId
+from contract.route_plan import RoutePlan, RouteRequest
+from telephony.calls.call import BrowserLeg, Call, Clock
+from telephony.journal import Journal
+from telephony.leg import Leg
+from telephony.media.frame import Endpoint, Frame
+
+USER, PEER = "user", "peer"
+
+
+class Plane(Protocol):
+    """Two endpoints joined; `on_frame` sees each received frame with the side that sent it."""
+
+    on_frame: Callable[[str, Frame], None] | None
+
+    def flow(self, *, from_user: bool, from_peer: bool) -> None:
+        """Which directions are forwarded."""
+        ...
+
+    def close(self) -> None:
+        """Forward no more."""
+        ...
+
+
+class Tape(Protocol):
+    """One recording being written."""
+
+    def write(self, side: str, frame: Frame) -> None:
+        """Append one received frame."""
+        ...
+
+    def close(self) -> None:
+        """No byte is written after this."""
+        ...
+
+    def discard(self) -> None:
+        """Close and delete."""
+        ...
+
+
+class Media(Protocol):
+    """Audio work on endpoints."""
+
+    def join(self, user: Endpoint, peer: Endpoint) -> Plane:
+        """Forward frames between two endpoints."""
+        ...
+
+    async def say(self, endpoint: Endpoint, clip: str, language: str) -> None:
+        """Play a clip to its end: `recording-notice`, `unavailable`."""
+        ...
+
+    async def ringback(self, endpoint: Endpoint) -> None:
+        """Play the ringing tone until cancelled."""
+        ...
+
+    def tape(self, call: CallId, codec: Codec, notice_ended_at: float) -> Tape:
+        """Begin a recording on disk."""
+        ...
+
+
+class Lines(Protocol):
+    """The tenants' PBX connections."""
+
+    def dial(self, call: Call, dial: str, codecs: tuple[Codec, ...]) -> Leg:
+        """An outgoing leg; raises BadCommand("no-line")."""
+        ...
+
+    def desk_of(self, call: Call) -> str:
+        """Extension of the user's desk phone; raises BadCommand("no-device")."""
+        ...
+
+    def has(self, tenant: TenantId, user: UserId, line: LineId) -> bool:
+        """True when the line has a registration for the user."""
+        ...
+
+    def status(self, tenant: TenantId, user: UserId) -> tuple[bool, str]:
+        """Registered, and the problem's code."""
+        ...
+
+    async def put(self, config: LineConfig) -> None:
+        """Replace a line when its `rev` is newer."""
+        ...
+
+    def last_codec(self, line: LineId) -> Codec:
+        """What the line's PBX chose last."""
+        ...
+
+    def dialog(self, leg: Leg) -> dict[str, Any] | None:
+        """What the journal must keep to say BYE after a restart."""
+        ...
+
+
+class Routes(Protocol):
+    """Where inbound calls go."""
+
+    async def route(self, asked: RouteRequest) -> RoutePlan | None:
+        """The plan, fresh or the last one kept; None when unknown."""
+        ...
+
+
+@dataclass(slots=True)
+class Kit:
+    """Everything a script needs."""
+
+    media: Media
+    lines: Lines
+    routes: Routes
+    journal: Journal
+    clock: Clock
+    browser_leg: Callable[[Call], BrowserLeg]
+    device_wait_seconds: float = 8.0
+    ringback_after_seconds: float = 1.0

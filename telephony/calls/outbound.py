@@ -1,0 +1,135 @@
+"""PlaceCall: the user's device first, then the callee."""
+
+from __future__ import annotations
+
+import asyncio
+
+from contract.calls import CallState, Codec, Device, Outcome
+from contract.commands import PlaceCall
+from telephony.calls import align
+from telephony.calls.bridge import Bridge, talk
+from telephony.calls.call import Call, CallOver
+from telephony.calls.kit import Kit, Plane
+from telephony.leg import Leg, LegEvent, Signal
+
+
+async def place(kit: Kit, call: Call, command: PlaceCall) -> None:
+    """The script of an outgoing call."""
+    call.to(CallState.DIALING)
+    try:
+        async with asyncio.timeout(command.max_seconds):
+            if command.device is Device.DESK:
+                await _from_desk(kit, call, command)
+            else:
+                await _from_browser(kit, call, command)
+    except TimeoutError:
+        raise CallOver(Outcome.COMPLETED if call.answered_at else Outcome.NO_ANSWER) from None
+
+
+def _over(event: LegEvent) -> CallOver:
+    return CallOver(event.outcome or Outcome.CARRIER_ERROR, event.sip_status)
+
+
+async def _journaled(kit: Kit, call: Call, leg: Leg) -> None:
+    dialog = kit.lines.dialog(leg)
+    if dialog is not None:
+        key = f"dialog/{call.id}/{call.legs.index(leg)}"
+        await asyncio.to_thread(kit.journal.commit, {key: dialog})
+
+
+async def _dial(kit: Kit, call: Call, dial: str, codecs: tuple[Codec, ...]) -> Leg:
+    leg = kit.lines.dial(call, dial, codecs)
+    call.legs.append(leg)
+    await leg.ring()
+    return leg
+
+
+async def _from_browser(kit: Kit, call: Call, command: PlaceCall) -> None:
+    user = await align.browser(kit, call)
+    peer = await _dial(kit, call, command.dial, user.offered().codecs)
+    early: Plane | None = None
+    tone: asyncio.Task[None] | None = None
+    try:
+        async with asyncio.timeout(command.ring_timeout_seconds), asyncio.TaskGroup() as group:
+            while True:
+                event = await peer.events.next()
+                if event.signal is Signal.ENDED:
+                    raise _over(event)
+                if tone is not None and event.signal is not Signal.RINGING:
+                    tone.cancel()
+                if event.signal is Signal.RINGING and call.state is CallState.DIALING:
+                    call.to(CallState.RINGING)
+                    tone = group.create_task(_ringback(kit, call, user))
+                elif event.signal is Signal.EARLY_MEDIA and early is None:
+                    user = await align.settle(kit, call, user, peer)
+                    call.to(CallState.EARLY)
+                    assert user.endpoint is not None and peer.endpoint is not None
+                    early = kit.media.join(user.endpoint, peer.endpoint)
+                elif event.signal is Signal.ANSWERED:
+                    break
+    except TimeoutError:
+        raise CallOver(Outcome.NO_ANSWER) from None
+    finally:
+        if early is not None:
+            early.close()
+    await _journaled(kit, call, peer)
+    user = await align.settle(kit, call, user, peer)
+    await talk(call, Bridge(kit, call, user, peer))
+
+
+async def _ringback(kit: Kit, call: Call, user: Leg) -> None:
+    """Our tone when the PBX sends none; needs media, so the line's last codec is answered."""
+    await asyncio.sleep(kit.ringback_after_seconds)
+    if user.endpoint is None:
+        codec = kit.lines.last_codec(call.line)
+        offered = user.offered().codecs
+        await user.settle(codec if codec in offered else offered[0])
+        call.changed(media="up")
+    assert user.endpoint is not None
+    await kit.media.ringback(user.endpoint)
+
+
+async def _answered(leg: Leg, seconds: float, call: Call, *, shown: bool) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                event = await leg.events.next()
+                if event.signal is Signal.ENDED:
+                    raise _over(event)
+                if event.signal is Signal.ANSWERED:
+                    return
+                if shown and event.signal is Signal.RINGING and call.state is CallState.DIALING:
+                    call.to(CallState.RINGING)
+    except TimeoutError:
+        raise CallOver(Outcome.NO_ANSWER if shown else Outcome.DEVICE_UNREACHABLE) from None
+
+
+async def _from_desk(kit: Kit, call: Call, command: PlaceCall) -> None:
+    """The desk phone rings first; its owner hears the callee ring, then talks."""
+    desk = await _dial(kit, call, kit.lines.desk_of(call), ())
+    try:
+        await _answered(desk, command.ring_timeout_seconds, call, shown=False)
+    except CallOver as over:
+        known = over.outcome in {Outcome.BUSY, Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.UNREACHABLE}
+        raise CallOver(Outcome.DEVICE_UNREACHABLE if known else over.outcome, over.sip_status) from None
+    await _journaled(kit, call, desk)
+    await desk.settle(desk.offered().codecs[0])
+    assert desk.endpoint is not None
+    async with asyncio.TaskGroup() as group:
+        tone = group.create_task(kit.media.ringback(desk.endpoint))
+        gone = group.create_task(_leaves(desk))
+        peer = await _dial(kit, call, command.dial, (desk.endpoint.codec,))
+        await _answered(peer, command.ring_timeout_seconds, call, shown=True)
+        tone.cancel()
+        gone.cancel()
+    await _journaled(kit, call, peer)
+    codec = desk.endpoint.codec
+    await peer.settle(codec)
+    call.changed(codec=codec)
+    await talk(call, Bridge(kit, call, desk, peer))
+
+
+async def _leaves(leg: Leg) -> None:
+    while True:
+        if (await leg.events.next()).signal is Signal.ENDED:
+            raise CallOver(Outcome.CANCELLED)

@@ -1,0 +1,306 @@
+"""Live calls and the commands that act on them; one call's failure ends only that call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from contract.calls import CallId, CallState, Device, Direction, Outcome
+from contract.commands import CommandResult, EndSessions, HangUp, HoldCall, PlaceCall, PutLine, StopRecording
+from contract.lines import Registration
+from contract.numbers import LineId, TenantId, UserId
+from contract.route_plan import RouteRequest
+from telephony import outbox
+from telephony.calls import inbound, outbound
+from telephony.calls.call import Call, CallOver
+from telephony.calls.kit import Kit
+from telephony.calls.phones import Person, Phones
+from telephony.errors import BadCommand, CarrierError, MediaError
+from telephony.leg import Leg
+
+log = logging.getLogger(__name__)
+MOST_LAG_SECONDS = 0.05
+_REMEMBERED = 1000
+
+
+def _outcome_of(error: BaseException) -> tuple[Outcome, int]:
+    """The outcome that an exception group of one call means; a wish to end beats what it broke."""
+    leaves: list[BaseException] = []
+    stack = [error]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, BaseExceptionGroup):
+            stack.extend(item.exceptions)
+        else:
+            leaves.append(item)
+    for leaf in leaves:
+        if isinstance(leaf, CallOver):
+            return leaf.outcome, leaf.sip_status
+    for leaf in leaves:
+        if isinstance(leaf, CarrierError):
+            return Outcome.CARRIER_ERROR, leaf.sip_status
+        if isinstance(leaf, MediaError):
+            return Outcome.MEDIA_FAILED, 0
+        if isinstance(leaf, BadCommand):
+            return Outcome.DEVICE_UNREACHABLE if leaf.reason == "no-device" else Outcome.UNREACHABLE, 0
+    log.error("a call failed by our own error", exc_info=error)
+    return Outcome.OUR_ERROR, 0
+
+
+@dataclass(slots=True, eq=False)
+class Switchboard:
+    """Owns every live call of this process; `on_ended` hears when an event or a tape waits."""
+
+    kit: Kit
+    phones: Phones
+    on_ended: Callable[[], None] = lambda: None
+    lag_seconds: float = 0.0
+    gone_grace_seconds: float = 30.0
+    live: dict[CallId, Call] = field(default_factory=dict)
+    _known: dict[CallId, None] = field(default_factory=dict)
+    _tasks: dict[CallId, asyncio.Task[None]] = field(default_factory=dict)
+    _graces: dict[Person, asyncio.TimerHandle] = field(default_factory=dict)
+    _seq: int = 0
+
+    def __post_init__(self) -> None:
+        self.phones.on_gone = self._phone_gone
+        self.phones.on_back = self._phone_back
+
+    async def measure_lag(self, *, period_seconds: float = 0.1) -> None:
+        """Keep `lag_seconds`, the event loop's lateness, smoothed over about a second."""
+        loop = asyncio.get_running_loop()
+        while True:
+            asked = loop.time()
+            await asyncio.sleep(period_seconds)
+            late = max(0.0, loop.time() - asked - period_seconds)
+            self.lag_seconds += (late - self.lag_seconds) * 0.2
+
+    async def command(self, command: Any) -> CommandResult:
+        """Obey one command of the add-on."""
+        row = COMMANDS.get(type(command))
+        if row is None:
+            return CommandResult(False, "bad-state")
+        try:
+            await row(self, command)
+        except BadCommand as error:
+            return CommandResult(False, error.reason)
+        return CommandResult(True)
+
+    def seq(self) -> int:
+        """The number of the last snapshot."""
+        return self._seq
+
+    def of(self, person: Person) -> list[Call]:
+        """A person's live calls."""
+        return [call for call in self.live.values() if (call.tenant, call.user) == person]
+
+    def mine(self, person: Person, call_id: str) -> Call:
+        """A live call of this person; another's is as unknown as none."""
+        call = self.live.get(CallId(call_id))
+        if call is None or (call.tenant, call.user) != person:
+            raise BadCommand("unknown-call")
+        return call
+
+    def show(self, call: Call) -> None:
+        """Send the call's picture to its person's windows."""
+        self._seq += 1
+        self.phones.tell((call.tenant, call.user), "call.state", call.snapshot(self._seq))
+
+    def begin(self, call: Call, script: Coroutine[Any, Any, None]) -> None:
+        """Run a call's script to its end."""
+        call.on_change = self.show
+        self.live[call.id] = call
+        self._known[call.id] = None
+        while len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        task = asyncio.get_running_loop().create_task(self._run(call, script), name=f"call {call.id}")
+        self._tasks[call.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(call.id, None))
+
+    async def _run(self, call: Call, script: Coroutine[Any, Any, None]) -> None:
+        outcome, status = Outcome.COMPLETED, 0
+        try:
+            await asyncio.to_thread(self.kit.journal.commit, {f"call/{call.id}": call.facts()})
+            async with asyncio.TaskGroup() as group:
+                wish = group.create_task(_wished(call))
+                try:
+                    await script
+                finally:
+                    wish.cancel()
+        except (asyncio.CancelledError, Exception) as error:
+            script.close()
+            outcome, status = (
+                (Outcome.OUR_ERROR, 0) if isinstance(error, asyncio.CancelledError) else _outcome_of(error)
+            )
+        await self._finish(call, outcome, status)
+
+    async def _finish(self, call: Call, outcome: Outcome, status: int) -> None:
+        call.end(outcome, status)
+        for result in await asyncio.gather(*(leg.hang_up(outcome) for leg in call.legs), return_exceptions=True):
+            if isinstance(result, BaseException):
+                log.warning("a leg did not hang up cleanly", extra={"call": call.id, "error": type(result).__name__})
+        dialogs = [f"dialog/{call.id}/{n}" for n in range(len(call.legs))]
+        ended = outbox.stored(call.ended_event())
+        await asyncio.to_thread(self.kit.journal.commit, ended, [f"call/{call.id}", *dialogs])
+        self.live.pop(call.id, None)
+        self.on_ended()
+
+    async def invited(self, tenant: TenantId, line: LineId, registration: Registration, caller: Leg) -> None:
+        """A PBX sends a call to one of our registrations."""
+        if self.lag_seconds > MOST_LAG_SECONDS:
+            await caller.hang_up(Outcome.OVERLOADED)
+            return
+        call_id = CallId(f"in-{secrets.token_hex(12)}")
+        asked = RouteRequest(call_id, tenant, line, registration.extension.digits, caller.party)
+        plan = await self.kit.routes.route(asked)
+        if plan is None:
+            await caller.hang_up(Outcome.UNREACHABLE)
+            return
+        peer = caller.party if not plan.caller_name else type(caller.party)(caller.party.address, plan.caller_name)
+        call = Call(
+            id=call_id,
+            tenant=tenant,
+            user=plan.user,
+            line=line,
+            direction=Direction.INBOUND,
+            device=Device.BROWSER,
+            peer=peer,
+            recording_plan=plan.recording,
+            clock=self.kit.clock,
+        )
+        reachable = self.phones.fresh((tenant, plan.user))
+        self.begin(call, inbound.ring(self.kit, call, plan, caller, reachable=reachable))
+
+    def _phone_gone(self, person: Person) -> None:
+        """A reload has 30 s to come back; then calls without a voice end."""
+        old = self._graces.pop(person, None)
+        if old is not None:
+            old.cancel()
+        if not self.of(person):
+            return
+        for call in self.of(person):
+            if call.media == "up":
+                call.changed(media="wanted")
+
+        def give_up() -> None:
+            self._graces.pop(person, None)
+            for call in self.of(person):
+                if call.device is Device.BROWSER and call.browser is not None:
+                    call.ask_end(Outcome.MEDIA_FAILED)
+
+        self._graces[person] = asyncio.get_running_loop().call_later(self.gone_grace_seconds, give_up)
+
+    def _phone_back(self, person: Person) -> None:
+        grace = self._graces.pop(person, None)
+        if grace is not None:
+            grace.cancel()
+
+    async def close(self, *, seconds: float = 5.0) -> None:
+        """End every call: parties are hung up and events are on disk when this returns."""
+        for call in tuple(self.live.values()):
+            call.hang_up()
+        tasks = tuple(self._tasks.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for timer in self._graces.values():
+            timer.cancel()
+
+
+async def _wished(call: Call) -> None:
+    raise await call.wish
+
+
+async def _place(board: Switchboard, command: PlaceCall) -> None:
+    if command.call in board._known:
+        return
+    if board.lag_seconds > MOST_LAG_SECONDS:
+        raise BadCommand("overloaded")
+    if not board.kit.lines.has(command.tenant, command.user, command.line):
+        raise BadCommand("no-line")
+    call = Call(
+        id=command.call,
+        tenant=command.tenant,
+        user=command.user,
+        line=command.line,
+        direction=Direction.OUTBOUND,
+        device=command.device,
+        peer=command.callee,
+        recording_plan=command.recording,
+        clock=board.kit.clock,
+    )
+    if command.device is Device.DESK:
+        board.kit.lines.desk_of(call)
+    board.begin(call, outbound.place(board.kit, call, command))
+
+
+async def _hang_up(board: Switchboard, command: HangUp) -> None:
+    board.mine((command.tenant, command.user), command.call).hang_up()
+
+
+async def _hold(board: Switchboard, command: HoldCall) -> None:
+    await hold(board.mine((command.tenant, command.user), command.call), command.held)
+
+
+async def hold(call: Call, held: bool) -> None:
+    """Hold or resume an answered call."""
+    if call.connection is None or call.state not in {CallState.ACTIVE, CallState.HELD}:
+        raise BadCommand("bad-state")
+    await call.connection.hold(held)
+
+
+async def _stop_recording(board: Switchboard, command: StopRecording) -> None:
+    call = board.mine((command.tenant, command.user), command.call)
+    if call.connection is None:
+        raise BadCommand("bad-state")
+    call.connection.stop_recording(command.discard)
+
+
+async def _put_line(board: Switchboard, command: PutLine) -> None:
+    await board.kit.lines.put(command.config)
+
+
+async def _end_sessions(board: Switchboard, command: EndSessions) -> None:
+    board.phones.end_sessions((command.tenant, command.user))
+    for call in board.of((command.tenant, command.user)):
+        if call.device is Device.BROWSER:
+            call.hang_up()
+
+
+COMMANDS: dict[type[Any], Callable[[Switchboard, Any], Awaitable[None]]] = {
+    PlaceCall: _place,
+    HangUp: _hang_up,
+    HoldCall: _hold,
+    StopRecording: _stop_recording,
+    PutLine: _put_line,
+    EndSessions: _end_sessions,
+}
+
+
+def presence(board: Switchboard, tenant: str, user: str) -> dict[str, Any]:
+    """What a card shows about a person now."""
+    person = (TenantId(tenant), UserId(user))
+    registered, problem = board.kit.lines.status(*person)
+    now = board.kit.clock.wall()
+    return {
+        "webphone": board.phones.fresh(person),
+        "registered": registered,
+        "problem": problem,
+        "calls": [
+            {
+                "call": call.id,
+                "direction": call.direction.value,
+                "state": call.state.value,
+                "peer": {"address": call.peer.address, "name": call.peer.name},
+                "seconds": int(now - call.answered_at) if call.answered_at else 0,
+                "recording": call.recording == "on",
+            }
+            for call in board.of(person)
+        ],
+    }

@@ -1,0 +1,121 @@
+"""What the telephony program must be told, checked once, every mistake listed."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from contract.wire import Keys
+
+_KEY_BYTES = 32
+_PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "lines")
+
+
+class BadConfig(ValueError):
+    """One or more settings are wrong; `problems` names them all."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one telephony process; `keys` is by purpose."""
+
+    port: int
+    bind: str
+    addon_url: str
+    allowed_origin: str
+    data_dir: Path
+    dev: bool
+    advertised_ip: str
+    keys: Mapping[str, Keys] = field(repr=False)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _keys(path: Path, problems: list[str]) -> dict[str, Keys]:
+    try:
+        raw = json.loads(path.read_text())
+        found = {
+            purpose: Keys({kid: base64.b64decode(text, validate=True) for kid, text in raw[purpose].items()})
+            for purpose in _PURPOSES
+        }
+    except OSError as error:
+        problems.append(f"KEYS_FILE: {error.strerror}")
+        return {}
+    except (ValueError, KeyError, AttributeError, TypeError):
+        problems.append(f"KEYS_FILE: a JSON object with {', '.join(_PURPOSES)}, each kid: base64, is needed")
+        return {}
+    for purpose, keys in found.items():
+        if not keys.secrets or any(len(secret) != _KEY_BYTES for secret in keys.secrets.values()):
+            problems.append(f"KEYS_FILE: {purpose} needs keys of {_KEY_BYTES} bytes")
+    return found
+
+
+def _url(env: Mapping[str, str], name: str, problems: list[str]) -> str:
+    text = env.get(name, "").rstrip("/")
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        problems.append(f"{name}: an http(s) address is needed")
+    return text
+
+
+def _port(env: Mapping[str, str], problems: list[str]) -> int:
+    text = env.get("TELEPHONY_PORT", "8082")
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        problems.append("TELEPHONY_PORT: a number from 0 to 65535 is needed")
+        return 0
+    return int(text)
+
+
+def _advertised(env: Mapping[str, str], dev: bool, problems: list[str]) -> str:
+    text = env.get("ADVERTISED_IP", "127.0.0.1" if dev else "")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        problems.append("ADVERTISED_IP: the address that PBXs reach is needed")
+        return text
+    if address.is_loopback and not dev:
+        problems.append("ADVERTISED_IP: loopback is for DEV=1 only")
+    return text
+
+
+def read_config(env: Mapping[str, str]) -> Config:
+    """The settings in `env`; raises BadConfig with every mistake."""
+    problems: list[str] = []
+    dev = env.get("DEV", "") == "1"
+    bind = env.get("BIND", "127.0.0.1")
+    addon_url = _url(env, "ADDON_URL", problems)
+    origin = _url(env, "ALLOWED_ORIGIN", problems)
+    if dev and (env.get("GAE_ENV") or not is_loopback(bind)):
+        problems.append("DEV: only on loopback and never on App Engine")
+    if not dev and addon_url.startswith("http:"):
+        problems.append("ADDON_URL: https is needed outside DEV=1")
+    config = Config(
+        port=_port(env, problems),
+        bind=bind,
+        addon_url=addon_url,
+        allowed_origin=origin,
+        data_dir=Path(env.get("DATA_DIR", ".data")),
+        dev=dev,
+        advertised_ip=_advertised(env, dev, problems),
+        keys=_keys(Path(env.get("KEYS_FILE", ".keys/keys.json")), problems),
+    )
+    if problems:
+        raise BadConfig(problems)
+    return config
