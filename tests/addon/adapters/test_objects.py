@@ -1,0 +1,172 @@
+"""Every object store keeps the same promises about uploads, generations, holds, ranges and names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from addon.adapters.directory_objects import DirectoryObjects
+from addon.ports.objects import BadUpload, Changed, Held, NoObject, Objects, ObjectsError, Stored
+
+pytestmark = pytest.mark.pure
+ADAPTERS: dict[str, Callable[[Path], Objects]] = {"directory": lambda folder: DirectoryObjects(folder / "objects")}
+NAME = "acme/alice/recordings/202611/x7"
+DATA = bytes(range(256)) * 40
+
+
+@pytest.fixture(params=sorted(ADAPTERS))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    return ADAPTERS[request.param](tmp_path)
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def put(store: Objects, name: str = NAME, data: bytes = DATA) -> Stored:
+    stored = store.write(store.start_upload(name, len(data), sha(data), "audio/wav", 9.0), 0, data)
+    assert stored is not None
+    return stored
+
+
+def test_an_upload_in_parts_becomes_one_object(store: Objects) -> None:
+    upload = store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", 9.0)
+    assert store.received(upload) == 0
+    assert store.write(upload, 0, DATA[:5000]) is None and store.received(upload) == 5000
+    with pytest.raises(NoObject):
+        store.stat(NAME)
+    stored = store.write(upload, 5000, DATA[5000:])
+    assert stored == store.stat(NAME) and store.received(upload) == len(DATA)
+    assert stored is not None
+    assert (stored.size_bytes, stored.sha256, stored.content_type, stored.purge_at, stored.held) == (
+        len(DATA), sha(DATA), "audio/wav", 9.0, False)  # fmt: skip
+    assert store.write(upload, 5000, DATA[5000:]) == stored
+
+
+@pytest.mark.parametrize("offset", [0, 99, 101, 5000, -1])
+def test_a_gap_or_an_overlap_says_where_to_go_on(store: Objects, offset: int) -> None:
+    upload = store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", None)
+    store.write(upload, 0, DATA[:100])
+    with pytest.raises(BadUpload) as caught:
+        store.write(upload, offset, DATA[:10])
+    assert caught.value.received == 100 and store.received(upload) == 100
+
+
+def test_more_bytes_than_announced_are_refused(store: Objects) -> None:
+    upload = store.start_upload(NAME, 10, sha(DATA[:10]), "audio/wav", None)
+    with pytest.raises(BadUpload):
+        store.write(upload, 0, DATA[:11])
+    assert store.received(upload) == 0
+
+
+def test_a_wrong_checksum_starts_again_at_zero(store: Objects) -> None:
+    upload = store.start_upload(NAME, 10, sha(DATA[:10]), "audio/wav", None)
+    with pytest.raises(BadUpload):
+        store.write(upload, 0, b"x" * 10)
+    assert store.received(upload) == 0
+    assert store.write(upload, 0, DATA[:10]) is not None
+
+
+def test_a_finished_name_is_not_overwritten(store: Objects) -> None:
+    late = store.start_upload(NAME, 3, sha(b"abc"), "audio/wav", None)
+    put(store)
+    with pytest.raises(Changed):
+        store.start_upload(NAME, 1, sha(b"x"), "audio/wav", None)
+    with pytest.raises(Changed):
+        store.write(late, 0, b"abc")
+    assert store.read(NAME) == DATA
+
+
+@pytest.mark.parametrize(
+    ("start", "length"), [(0, None), (0, 1), (7, 300), (10239, 5), (10240, 5), (20000, None), (5, 0)]
+)
+def test_ranges(store: Objects, start: int, length: int | None) -> None:
+    put(store)
+    assert store.read(NAME, start, length) == DATA[start : None if length is None else start + length]
+
+
+def test_a_range_before_the_beginning_is_refused(store: Objects) -> None:
+    put(store)
+    with pytest.raises(ObjectsError):
+        store.read(NAME, -1)
+
+
+def test_a_hold_keeps_the_object_and_a_wrong_generation_does_too(store: Objects) -> None:
+    stored = put(store)
+    assert store.set_hold(NAME, True).held
+    with pytest.raises(Held):
+        store.delete(NAME, stored.generation)
+    assert not store.set_hold(NAME, False).held
+    with pytest.raises(Changed):
+        store.delete(NAME, stored.generation + 1)
+    store.delete(NAME, stored.generation)
+    for act in (lambda: store.stat(NAME), lambda: store.read(NAME), lambda: store.delete(NAME, stored.generation)):
+        with pytest.raises(NoObject):
+            act()
+
+
+def test_the_same_name_gets_a_new_generation(store: Objects) -> None:
+    first = put(store)
+    store.delete(NAME, first.generation)
+    assert put(store).generation > first.generation
+
+
+def test_the_purge_date_changes(store: Objects) -> None:
+    put(store)
+    assert store.set_purge_at(NAME, 12.5).purge_at == 12.5
+    assert store.set_purge_at(NAME, None).purge_at is None
+
+
+def test_an_unknown_upload_is_no_object(store: Objects) -> None:
+    for upload in ("", "../x", "0" * 32):
+        with pytest.raises(NoObject):
+            store.received(upload)
+        with pytest.raises(NoObject):
+            store.write(upload, 0, b"x")
+
+
+def hostile_names() -> list[str]:
+    """Path traversal in many dresses."""
+    steps = ["..", ".", "%2e%2e", "..%2f", "..\\", "\x00", "~", "....//", "\u2024\u2024", "..;", "%c0%ae", "C:", " ", "\n", "*", "a\x00b", "-x", ".h", "\uff0e\uff0e", "\u202ea"]  # fmt: skip
+    shapes = ["{s}", "/{s}", "{s}/", "a/{s}", "a/{s}/b", "{s}/{s}", "a/b/{s}/etc/passwd", "{s}/etc/passwd", "a//{s}", "/a/{s}", "a/b/{s}\n", "\\{s}\\b", "file:///{s}", "a/{s}/../../b", "//{s}/a"]  # fmt: skip
+    return [shape.format(s=step) for step in steps for shape in shapes] + [
+        "",
+        "a",
+        "/",
+        "a/" * 20 + "b",
+        "a/" + "b" * 200,
+    ]
+
+
+def test_hostile_names_never_reach_a_path(store: Objects, tmp_path: Path) -> None:
+    names = hostile_names()
+    assert len(names) >= 300
+    before = {p for p in tmp_path.parent.iterdir()}
+    for name in names:
+        with pytest.raises(NoObject):
+            store.start_upload(name, 1, sha(b"x"), "audio/wav", None)
+        for act in (store.stat, store.read):
+            with pytest.raises(NoObject):
+                act(name)
+    assert {p for p in tmp_path.parent.iterdir()} == before
+
+
+def test_objects_and_half_uploads_survive_a_restart(tmp_path: Path) -> None:
+    first = DirectoryObjects(tmp_path)
+    stored = put(first)
+    upload = first.start_upload(NAME + "b", len(DATA), sha(DATA), "audio/wav", None)
+    first.write(upload, 0, DATA[:77])
+    second = DirectoryObjects(tmp_path)
+    assert second.stat(NAME) == stored and second.received(upload) == 77
+    assert second.write(upload, 77, DATA[77:]) is not None
+
+
+def test_deleted_and_dropped_bytes_leave_no_file(tmp_path: Path) -> None:
+    store = DirectoryObjects(tmp_path, now=lambda: 100.0)
+    store.delete(NAME, put(store).generation)
+    store.write(store.start_upload(NAME, 9, sha(b"x" * 9), "audio/wav", None), 0, b"x")
+    assert store.drop_uploads(100.0) == 0 and store.drop_uploads(100.5) == 1
+    assert list((tmp_path / "bytes").iterdir()) == []
