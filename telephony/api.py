@@ -91,6 +91,7 @@ async def _plain_headers(
 def build(api: Api, phone: PhoneDoor) -> web.Application:
     """The aiohttp application."""
     app = web.Application(client_max_size=wire.MAX_BODY_BYTES, middlewares=[_plain_headers])
+    app.on_shutdown.append(phone.close)
     app.add_routes(
         [
             web.post("/commands", api.commands),

@@ -96,6 +96,12 @@ class PhoneDoor:
     now: Callable[[], float]
     monotonic: Callable[[], float]
     on_stats: Callable[[Call, dict[str, float]], None] = lambda _call, _stats: None
+    _sockets: set[web.WebSocketResponse] = field(default_factory=set)
+
+    async def close(self, _app: web.Application) -> None:
+        """Close every page, known or not, because the program ends."""
+        for socket in tuple(self._sockets):
+            await socket.close(code=WSCloseCode.GOING_AWAY)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """GET /phone: upgrade for our own page's origin only."""
@@ -109,12 +115,14 @@ class PhoneDoor:
             await socket.close(code=WSCloseCode.PROTOCOL_ERROR)
             return socket
         page = Page()
+        self._sockets.add(socket)
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(_write(socket, page))
                 await self._read(socket, page, group)
                 writer.cancel()
         finally:
+            self._sockets.discard(socket)
             if page.person is not None:
                 self.board.phones.detach(page.person, page)
         return socket
