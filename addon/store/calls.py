@@ -30,13 +30,15 @@ class Calls:
         return f"{self._root}/users/{user}/calls"
 
     def add(self, user: UserId, record: CallRecord) -> bool:
-        """False when the call is there already; what a recording told before is kept."""
+        """False when the call is there already; a recording that was stored before is named on the record."""
         path = f"{self._collection(user)}/{record.call}"
+        recording = f"{self._root}/users/{user}/recordings/{record.call}"
 
         def work(transaction: Transaction) -> bool:
             if transaction.get(path) is not None:
                 return False
-            transaction.create(path, _call_body(record))
+            recorded = transaction.get(recording) is not None
+            transaction.create(path, _call_body(replace(record, recording=record.call) if recorded else record))
             return True
 
         return self._documents.run(work)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from addon.domain.dialing import Verdict
+from addon.domain.dialing import RESERVED_CENTS, DialPlan, Usage, Verdict
+from addon.domain.tenant import Tenant
 from addon.ports.documents import Documents, Transaction
 from contract.calls import CallId
 from contract.numbers import UserId
@@ -42,7 +43,7 @@ class UsageCounter:
                 return Verdict.TOO_MANY_CALLS
             if international and len(abroad) >= caps.international_at_once:
                 return Verdict.TOO_MANY_INTERNATIONAL
-            if cents + cost_cents > caps.day_cost_cents:
+            if cost_cents and cents + cost_cents > caps.day_cost_cents:
                 return Verdict.COST_CAP
             abroad |= {call: now} if international else {}
             transaction.put(mine, {"recent": [*recent, now], "abroad": abroad})
@@ -50,6 +51,27 @@ class UsageCounter:
             return Verdict.ALLOWED
 
         return self._documents.run(work)
+
+    def of(self, user: UserId, now: float) -> Usage:
+        """What `dialing.authorise` wants to know, for a card; `reserve_call` has the last word."""
+        found = self._documents.get(f"{self._root}/users/{user}/usage/now")
+        spent = self._documents.get(f"{self._root}/spend/{int(now // DAY_SECONDS)}")
+        recent = [at for at in (found.body["recent"] if found else []) if at > now - MINUTE_SECONDS]
+        abroad = [at for at in (found.body["abroad"].values() if found else []) if at > now - DAY_SECONDS]
+        return Usage(len(recent), len(abroad), spent.body["cents"] if spent else 0)
+
+    def reserve_call(self, user: UserId, call: CallId, plan: DialPlan, tenant: Tenant, now: float) -> Verdict:
+        """Count the planned call or say why not; emergency calls are never counted, refused plans stay refused."""
+        if plan.verdict is not Verdict.ALLOWED:
+            return plan.verdict
+        return self.reserve(
+            user,
+            call,
+            international=plan.cost_class == "international",
+            cost_cents=RESERVED_CENTS[plan.cost_class],
+            caps=Caps(day_cost_cents=tenant.day_cost_cap_cents),
+            now=now,
+        )
 
     def release(self, user: UserId, call: CallId) -> None:
         """The call ended: it no longer counts as one at once."""
