@@ -16,6 +16,7 @@ from contract.calls import Device, RecordingPlan, RecordingRule
 MAX_CALLS_PER_MINUTE = 6
 MAX_INTERNATIONAL_LIVE = 2
 EXTENSION_DIGITS = range(2, 7)
+CLOCK_SKEW_SECONDS = 60.0
 # Reserved against the tenant's daily cap when a call starts; the real price is the carrier's.
 RESERVED_CENTS = {"internal": 0, "emergency": 0, "toll-free": 0, "local": 5, "special": 50, "international": 100}
 _SPECIAL = frozenset(
@@ -166,7 +167,7 @@ def authorise(
     verdict = target.verdict
     if verdict is Verdict.ALLOWED:
         verdict = _standing(user, tenant, blocked) or over_limit(target.cost_class, usage, tenant) or verdict
-    current = consent if consent is not None and consent.at <= now else None
+    current = consent if consent is not None and consent.at <= now + CLOCK_SKEW_SECONDS else None
     recording = recording_plan(target.region, tenant, settings, current)
     if verdict is Verdict.EMERGENCY:
         recording = RecordingPlan(False, RecordingRule.PLACE_FORBIDS, recording.notice_language)

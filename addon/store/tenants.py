@@ -15,7 +15,7 @@ from addon.store.usage import UsageCounter
 from addon.store.users import Consents, SettingsStore, Users
 from contract.numbers import TenantId, UserId
 
-USER_COLLECTIONS = ("settings", "consents", "calls", "recordings", "blocks", "contacts", "usage")
+USER_COLLECTIONS = ("settings", "consents", "heads", "calls", "recordings", "blocks", "contacts", "usage")
 
 
 class TenantStore:

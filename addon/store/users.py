@@ -108,11 +108,19 @@ class Consents:
 
     def add(self, user: UserId, consent: Consent) -> Consent:
         """Append a decision; its time is moved behind the one before, so that order is never in doubt."""
-        before = self.latest(user, consent.kind)
-        if before is not None:
-            consent = replace(consent, previous=digest(before), at=max(consent.at, before.at + 0.001))
-        self._documents.create(f"{self._collection(user)}/{consent.id}", to_plain(consent))
-        return consent
+        head = f"{self._root}/users/{user}/heads/consent-{consent.kind.value}"
+
+        def work(transaction: Transaction) -> Consent:
+            found = transaction.get(head)
+            link = consent
+            if found is not None:
+                before = from_plain(Consent, found.body)
+                link = replace(consent, previous=digest(before), at=max(consent.at, before.at + 0.001))
+            transaction.create(f"{self._collection(user)}/{link.id}", to_plain(link))
+            transaction.put(head, to_plain(link))
+            return link
+
+        return self._documents.run(work)
 
 
 def digest(consent: Consent) -> str:

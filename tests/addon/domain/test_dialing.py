@@ -176,7 +176,7 @@ def test_a_third_international_call_is_refused() -> None:
         ("0987654321", TENANT, ON, None, RecordingRule.NO_CONSENT),
         ("0987654321", TENANT, ON, replace(CONSENT, granted=False), RecordingRule.NO_CONSENT),
         ("0987654321", TENANT, ON, replace(CONSENT, version="old"), RecordingRule.NO_CONSENT),
-        ("0987654321", TENANT, ON, replace(CONSENT, at=11.0), RecordingRule.NO_CONSENT),
+        ("0987654321", TENANT, ON, replace(CONSENT, at=71.0), RecordingRule.NO_CONSENT),
         ("0987654321", replace(TENANT, recording_allowed=False), ON, CONSENT, RecordingRule.TENANT_OFF),
         ("+4930901820", replace(TENANT, places_without_recording=("DE",)), ON, CONSENT, RecordingRule.PLACE_FORBIDS),
         ("600", replace(TENANT, places_without_recording=("EC",)), ON, CONSENT, RecordingRule.PLACE_FORBIDS),
