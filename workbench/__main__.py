@@ -42,7 +42,7 @@ def _run(stage: Stage) -> int:
 
 
 def _site(stage: Stage) -> int:
-    app = make_app(Bench(_issuer(stage), stage.base, stage.client_secret))
+    app = make_app(Bench(_issuer(stage), stage.base, stage.client_secret, check_reply))
     web.run_app(app, host="127.0.0.1", port=stage.port + 1, print=None, access_log=None)
     return 0
 

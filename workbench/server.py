@@ -14,7 +14,6 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from workbench.card_check import check_reply
 from workbench.cast import ALL_SCOPES, PLAYERS
 from workbench.events import BadTarget, Situation, build_event, send_event, target_url, without_tokens
 from workbench.google_apis import GoogleApis
@@ -38,6 +37,7 @@ class Bench:
     issuer: Issuer
     addon_url: str
     client_secret: str = field(repr=False)
+    check: Callable[[Any, bool], list[str]]
     mails: dict[str, Mail] = field(default_factory=load_mails)
     now: Callable[[], float] = time.time
 
@@ -78,7 +78,7 @@ class Bench:
                 shown | {"error": f"the add-on does not answer ({type(error).__name__})"}, status=502
             )
         wrapped = urlsplit(url).path not in _TRIGGERS
-        problems = check_reply(answer.body, wrapped) if answer.status == 200 else [f"HTTP {answer.status}"]
+        problems = self.check(answer.body, wrapped) if answer.status == 200 else [f"HTTP {answer.status}"]
         said = {"status": answer.status, "body": answer.body, "milliseconds": answer.milliseconds}
         return web.json_response(shown | said | {"problems": problems})
 

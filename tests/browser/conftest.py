@@ -1,0 +1,75 @@
+"""A real Chromium, and the workbench with a small stand-in for the add-on."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from playwright.sync_api import Browser, sync_playwright
+
+from workbench.server import Bench, make_app
+from workbench.tokens import Issuer, private_key_pem
+
+
+@dataclass
+class Stand:
+    """The stand-in: `answers` by path, `seen` requests."""
+
+    url: str = ""
+    answers: dict[str, Any] = field(default_factory=dict)
+    seen: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+async def _listen(app: web.Application) -> tuple[web.AppRunner, int]:
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner, runner.addresses[0][1]
+
+
+@pytest.fixture(scope="session")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    found, loop = Stand(), asyncio.new_event_loop()
+    issuer = Issuer(private_key_pem(tmp_path_factory.mktemp("keys") / "issuer.pem"))
+
+    async def addon(request: web.Request) -> web.Response:
+        found.seen.append((request.path, await request.json()))
+        return web.json_response(found.answers.get(request.path, {}))
+
+    async def up() -> None:
+        app = web.Application()
+        app.router.add_post("/{tail:.*}", addon)
+        _, port = await _listen(app)
+        found.answers["base"] = base = f"http://127.0.0.1:{port}"
+        _, port = await _listen(make_app(Bench(issuer, base, "s", lambda body, wrapped: [])))
+        found.url = f"http://127.0.0.1:{port}"
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(up(), loop).result(20)
+    yield found
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shots")
