@@ -90,8 +90,9 @@ class _Target:
 
 def _target(to: str, tenant: Tenant) -> _Target:
     digits = digits_of(to)
-    if is_emergency(digits, tenant.region):
-        return _Target(Verdict.EMERGENCY, digits, "", digits, tenant.region, "emergency")
+    help_digits = digits.removeprefix("+")
+    if is_emergency(help_digits, tenant.region):
+        return _Target(Verdict.EMERGENCY, help_digits, "", help_digits, tenant.region, "emergency")
     if digits.isdigit() and len(digits) in EXTENSION_DIGITS:
         return _Target(Verdict.ALLOWED, digits, "", digits, tenant.region, "internal")
     number = public_number(digits, tenant.region) if digits else None

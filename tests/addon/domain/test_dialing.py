@@ -130,7 +130,17 @@ def test_premium_is_denied_even_where_the_region_is_listed() -> None:
 
 @pytest.mark.parametrize(
     ("to", "region"),
-    [("911", "EC"), ("112", "EC"), ("9-1-1", "EC"), ("999", "GB"), ("190", "BR"), ("123", "CO"), ("911", "DE")],
+    [
+        ("911", "EC"),
+        ("112", "EC"),
+        ("+911", "EC"),
+        ("tel:911;phone-context=+1", "EC"),
+        ("9-1-1", "EC"),
+        ("999", "GB"),
+        ("190", "BR"),
+        ("123", "CO"),
+        ("911", "DE"),
+    ],
 )
 def test_emergency_numbers_always_pass_and_are_not_recorded(to: str, region: str) -> None:
     tenant = replace(TENANT, region=region, suspended=True)
