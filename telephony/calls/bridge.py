@@ -132,11 +132,12 @@ class Bridge:
         self.recording.close()
 
 
-async def talk(call: Call, bridge: Bridge) -> None:
+async def talk(kit: Kit, call: Call, bridge: Bridge) -> None:
     """From the answer to the end; always leaves by CallOver."""
     call.connection = bridge
     call.to(CallState.ACTIVE)
     try:
+        await asyncio.to_thread(kit.journal.commit, {f"call/{call.id}": call.facts()})
         await bridge.run()
     finally:
         call.connection = None

@@ -53,7 +53,7 @@ async def _connect(kit: Kit, call: Call, caller: Leg) -> None:
     dialog = kit.lines.dialog(caller)
     if dialog is not None:
         await asyncio.to_thread(kit.journal.commit, {f"dialog/{call.id}/0": dialog})
-    await talk(call, Bridge(kit, call, user, caller))
+    await talk(kit, call, Bridge(kit, call, user, caller))
 
 
 async def _announce(kit: Kit, caller: Leg, language: str) -> None:

@@ -74,7 +74,7 @@ async def _from_browser(kit: Kit, call: Call, command: PlaceCall) -> None:
             early.close()
     await _journaled(kit, call, peer)
     user = await align.settle(kit, call, user, peer)
-    await talk(call, Bridge(kit, call, user, peer))
+    await talk(kit, call, Bridge(kit, call, user, peer))
 
 
 async def _ringback(kit: Kit, call: Call, user: Leg) -> None:
@@ -126,7 +126,7 @@ async def _from_desk(kit: Kit, call: Call, command: PlaceCall) -> None:
     codec = desk.endpoint.codec
     await peer.settle(codec)
     call.changed(codec=codec)
-    await talk(call, Bridge(kit, call, desk, peer))
+    await talk(kit, call, Bridge(kit, call, desk, peer))
 
 
 async def _leaves(leg: Leg) -> None:

@@ -54,6 +54,7 @@ class Recording:
         if self._call.recording in {"announcing", "on"} and digit == self._call.recording_plan.objection_digit:
             self._call.recording_rule = RecordingRule.PARTY_OBJECTED
             self.stop()
+            self._kit.journal.commit({f"call/{self._call.id}": self._call.facts()})
 
     def stop(self, discard: bool = False) -> None:
         """No byte is recorded after this; with `discard` nothing is kept."""
