@@ -1,0 +1,135 @@
+"""The running telephony program around its carriers: recovery first, then doors, outbox and uploads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from contract import wire
+from contract.calls import CallId
+from contract.route_plan import RoutePlan, RouteRequest
+from contract.uploads import UploadGrant
+from telephony.addon_client import AddonAway, AddonClient, UnknownToAddon
+from telephony.api import Api, SpentNonces, build
+from telephony.api_phone import PhoneDoor
+from telephony.calls.call import BrowserLeg, Call, Clock
+from telephony.calls.kit import Kit, Lines, Media
+from telephony.calls.phones import Phones
+from telephony.calls.recovery import recover, said_bye
+from telephony.calls.switchboard import Switchboard
+from telephony.calls.uploads import Rendered, Uploader
+from telephony.config import Config
+from telephony.journal import Journal
+from telephony.outbox import Outbox
+from telephony.sealed import SealedCache
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """The concrete SIP, WebRTC and media parts; `bye` ends a journaled dialog."""
+
+    lines: Lines
+    media: Media
+    browser_leg: Callable[[Call], BrowserLeg]
+    bye: Callable[[dict[str, Any]], Awaitable[None]]
+    render: Callable[[CallId], Awaitable[Rendered]]
+    upload: Callable[[Path, UploadGrant], Awaitable[None]]
+    forget: Callable[[CallId], None]
+
+
+@dataclass(slots=True)
+class CachedRoutes:
+    """The add-on's plan, or the last one for the same extension while it is away."""
+
+    addon: AddonClient
+    cache: SealedCache
+
+    async def route(self, asked: RouteRequest) -> RoutePlan | None:
+        """The plan; None when the add-on knows no such extension."""
+        name = f"plan/{asked.tenant}/{asked.line}/{asked.called}"
+        try:
+            plan = await self.addon.route(asked)
+        except UnknownToAddon:
+            return None
+        except AddonAway:
+            kept = await asyncio.to_thread(self.cache.get, name)
+            return wire.loads(kept, RoutePlan) if kept else None
+        if not plan.blocked:
+            await asyncio.to_thread(self.cache.put, name, wire.dumps(plan))
+        return plan
+
+
+async def serve(
+    config: Config,
+    carriers: Callable[[AddonClient], Carriers],
+    stop: asyncio.Event,
+    ready: Callable[[Switchboard, int], None] = lambda _board, _port: None,
+) -> None:
+    """Run until `stop`; live calls are hung up and reported before this returns."""
+    journal = Journal(config.data_dir / "journal" / "log")
+    cache = SealedCache(config.data_dir / "sealed", config.keys["lines"])
+    async with aiohttp.ClientSession() as session:
+        addon = AddonClient(session, config.addon_url, config.keys["telephony-to-addon"], time.time)
+        parts = carriers(addon)
+        routes = CachedRoutes(addon, cache)
+        clock = Clock(time.time, time.monotonic)
+        kit = Kit(parts.media, parts.lines, routes, journal, clock, parts.browser_leg)
+        board = Switchboard(kit, Phones(time.monotonic))
+        box = Outbox(journal, addon.send_event)
+        uploader = Uploader(
+            journal, addon, parts.render, parts.upload, parts.forget, lambda call: call in board.live, box.wake
+        )
+
+        def ended() -> None:
+            box.wake()
+            uploader.wake()
+
+        board.on_ended = ended
+        await _say_bye(journal, parts)
+        runner = web.AppRunner(_application(config, board, box), handler_cancellation=True)
+        await runner.setup()
+        site = web.TCPSite(runner, config.bind, config.port)
+        await site.start()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in (box.run(), uploader.run(), board.measure_lag())]
+            ready(board, runner.addresses[0][1])
+            await stop.wait()
+            await board.close()
+            await runner.cleanup()
+            for task in tasks:
+                task.cancel()
+    journal.close()
+
+
+async def _say_bye(journal: Journal, parts: Carriers) -> None:
+    dialogs = recover(journal, now=time.time())
+    done = await asyncio.gather(*(parts.bye(dialog) for dialog in dialogs), return_exceptions=True)
+    for result in done:
+        if isinstance(result, BaseException):
+            log.warning("a dialog of the last run got no BYE", extra={"error": type(result).__name__})
+    said_bye(journal, dialogs)
+
+
+def _application(config: Config, board: Switchboard, box: Outbox) -> web.Application:
+    nonces, tickets = SpentNonces(), SpentNonces()
+    api = Api(board, config.keys["addon-to-telephony"], lambda: _parts(board, box), nonces=nonces)
+    door = PhoneDoor(board, config.keys["tickets"], config.allowed_origin, tickets.spend, time.time, time.monotonic)
+    return build(api, door)
+
+
+def _parts(board: Switchboard, box: Outbox) -> dict[str, str]:
+    return {
+        "calls": str(len(board.live)),
+        "lag_ms": f"{board.lag_seconds * 1000:.1f}",
+        "events_waiting": str(box.waiting()),
+    }

@@ -1,0 +1,71 @@
+"""The program around in-memory carriers: it recovers, answers, and ends its calls when told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from contract import wire
+from contract.calls import CallId, Device
+from telephony.calls.uploads import Rendered
+from telephony.config import Config
+from telephony.journal import Journal
+from telephony.server import Carriers, serve
+from tests.telephony.calls.fakes import MemoryLines, MemoryMedia, ScriptedLeg, connected, exchange, place, until
+
+pytestmark = pytest.mark.loopback
+
+
+async def test_restart_says_bye_reports_once_and_stops_cleanly(tmp_path: Path) -> None:
+    left = Journal(tmp_path / "journal" / "log")
+    before = exchange(left)
+    await connected(before, place("old"))
+    got: list[Any] = []
+    byes: list[str] = []
+
+    async def events(request: web.Request) -> web.Response:
+        got.append(wire.loads(await request.read()))
+        return web.Response(status=204)
+
+    async def bye(dialog: dict[str, Any]) -> None:
+        byes.append(dialog["of"])
+
+    async def never(*_: Any) -> Rendered:
+        raise AssertionError
+
+    app = web.Application()
+    app.router.add_post("/telephony/events", events)
+    addon = TestServer(app)
+    await addon.start_server()
+    keys = {n: wire.Keys({"k": bytes(32)}) for n in ("addon-to-telephony", "telephony-to-addon", "tickets", "lines")}
+    url = str(addon.make_url("")).rstrip("/")
+    config = Config(0, "127.0.0.1", url, url, tmp_path, True, "127.0.0.1", keys)
+    lines, stop, ready = MemoryLines(), asyncio.Event(), asyncio.get_running_loop().create_future()
+    parts = Carriers(lines, MemoryMedia(), lambda _: ScriptedLeg(()), bye, never, never, lambda _: None)
+    task = asyncio.ensure_future(serve(config, lambda _: parts, stop, lambda b, p: ready.set_result((b, p))))
+    board, port = await asyncio.wait_for(ready, 5)
+    body = wire.dumps(place("new", device=Device.DESK))
+    signed = wire.sign_request(
+        keys["addon-to-telephony"], "telephony", "POST", "/commands", body, now=time.time(), nonce=secrets.token_hex(16)
+    )
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"http://127.0.0.1:{port}/commands", data=body, headers=signed) as answer:
+            assert json.loads(await answer.text())["accepted"]
+    await until(lambda: CallId("new") in board.live)
+    await until(lambda: got)
+    stop.set()
+    await asyncio.wait_for(task, 8)
+    assert byes == ["+593991112222"]
+    assert [(e.call, e.outcome) for e in got if e.call == "old"] == [("old", "our-error")]
+    assert not Journal(tmp_path / "journal" / "log").items("call/")
+    await before.board.close(seconds=1)
+    await addon.close()
