@@ -259,8 +259,8 @@ async def start_all(supervisor: Supervisor) -> None:
     await supervisor.healthy("workbench", stage.bench + "/healthz")
     gunicorn = (python, "-m", "gunicorn", "main:app", "--bind", f"127.0.0.1:{stage.port}", "--workers", "1")
     await supervisor.start("addon", *gunicorn, "--threads", "8", "--graceful-timeout", "5")
-    await supervisor.healthy("addon", stage.base + "/healthz")
     await supervisor.start("telephony", python, "-m", "telephony")
+    await supervisor.healthy("addon", stage.base + "/healthz")
     await supervisor.healthy("telephony", stage.telephony + "/healthz")
 
 

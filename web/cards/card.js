@@ -66,6 +66,7 @@ export class CardView {
 
   draw(keep) {
     const focused = this.root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    const unfolded = keep ? [...this.body.querySelectorAll(".gc-collapse")].map((b) => b.getAttribute("aria-expanded") === "true") : [];
     this.keys = new Map();
     const card = this.card;
     if (!card) return this.body.replaceChildren();
@@ -80,9 +81,10 @@ export class CardView {
     if (card.fixedFooter) shell.append(this.footer(card.fixedFooter));
     this.body.replaceChildren(shell);
     if (keep) for (const c of this.body.querySelectorAll("input[type=text][data-input], textarea[data-input]")) if (keep.has(c.dataset.input)) c.value = keep.get(c.dataset.input);
+    this.body.querySelectorAll(".gc-collapse").forEach((button, index) => unfolded[index] && button.click());
     const again = focused && [...this.body.querySelectorAll("[data-key]")].find((node) => node.dataset.key === focused);
-    if (again) again.focus();
-    else if (focused) scroll.focus({ preventScroll: true });
+    again?.focus();
+    if (focused && document.activeElement !== again) scroll.focus({ preventScroll: true });
     this.live.textContent = card.header?.title ?? "";
   }
 

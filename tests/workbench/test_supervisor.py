@@ -1,0 +1,45 @@
+"""The supervisor reports a child's last words and stops its own children."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.supervisor import CannotRun, Stage, Supervisor, ended, seed_commands
+
+pytestmark = pytest.mark.loopback
+
+
+def supervisor(tmp_path: Path) -> Supervisor:
+    stage = Stage(18080, tmp_path, tmp_path / "keys.json")
+    return Supervisor(stage, stage.environment({"PATH": os.environ["PATH"], "GAE_ENV": "standard"}), lambda text: None)
+
+
+async def test_a_dead_child_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    found = supervisor(tmp_path)
+    await found.start("sleeper", sys.executable, "-c", "import time; time.sleep(60)")
+    await found.start("dier", sys.executable, "-c", "print('no such database'); raise SystemExit(3)")
+    text = ended(await found.died())
+    assert "dier ended by itself (exit status 3)" in text
+    assert "no such database" in text
+    await found.stop()
+    assert [child.process.returncode for child in found.children] == [-15, 3]
+
+
+async def test_waiting_for_health_ends_when_a_child_dies(tmp_path: Path) -> None:
+    found = supervisor(tmp_path)
+    await found.start("dier", sys.executable, "-c", "raise SystemExit('bad setting')")
+    with pytest.raises(CannotRun, match="bad setting"):
+        await found.healthy("dier", "http://127.0.0.1:9/healthz")
+    await found.stop()
+
+
+def test_children_are_told_what_they_need_and_nothing_of_app_engine(tmp_path: Path) -> None:
+    env = supervisor(tmp_path).env
+    assert "GAE_ENV" not in env
+    assert env["TELEPHONY_WS_URL"] == "ws://127.0.0.1:18082/phone"
+    assert env["PEOPLE_API_URL"].startswith("http://127.0.0.1:18081/")
+    assert len(seed_commands(Stage(18080, tmp_path, tmp_path))) == 7
