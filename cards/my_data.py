@@ -1,0 +1,45 @@
+"""What is held about me, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from addon.domain.consent import Consent
+from addon.domain.recordings import Recording
+from cards.parts import party_name
+from cards.recent_calls import deletion
+from cards.surface import Action
+from cards.text import Texts
+from cards.widgets import Button, Card, DecoratedText, Do, TextParagraph, Widget, section
+
+MAX_ROWS = 30
+
+
+def my_data_card(
+    recordings: Sequence[Recording], calls: int, consents: Sequence[Consent], *, now: float, texts: Texts
+) -> Card:
+    """Recordings with their deletion dates, the number of call records, every decision."""
+    rows: list[Widget] = [
+        DecoratedText(
+            party_name(r.peer, texts), texts.when(r.started_at, now=now), deletion(r, texts), "VIDEO_PLAY",
+            button=Button(texts.t("recording.delete"), Do(Action.ASK_DELETE_RECORDING, {"call": r.call})),
+        )
+        for r in recordings[:MAX_ROWS]
+    ]  # fmt: skip
+    decisions: list[Widget] = [
+        DecoratedText(
+            texts.html("data.granted" if c.granted else "data.refused", version=c.version),
+            texts.html(f"consent.{c.kind.value}.title"),
+            texts.when(c.at, now=now),
+        )
+        for c in consents[:MAX_ROWS]
+    ]
+    return Card(
+        "my-data",
+        texts.t("data.title"),
+        (
+            section(*(rows or [TextParagraph(texts.html("data.no_recordings"))]), header=texts.t("data.recordings")),
+            section(TextParagraph(texts.counted("data.calls", calls)), header=texts.t("data.records")),
+            section(*(decisions or [TextParagraph(texts.html("data.no_decisions"))]), header=texts.t("data.decisions")),
+        ),
+    )

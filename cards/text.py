@@ -1,0 +1,105 @@
+"""Words, times, durations and numbers as people read them; escaping of what others wrote."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from datetime import UTC, datetime, tzinfo
+from importlib import resources
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+
+LANGUAGES = ("en", "es", "pt")
+MAX_SHOWN = 120
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def _catalogue(language: str) -> dict[str, str]:
+    text = resources.files("cards").joinpath(f"catalog/{language}.json").read_text(encoding="utf-8")
+    words: dict[str, str] = json.loads(text)
+    return words
+
+
+CATALOGUES = {language: _catalogue(language) for language in LANGUAGES}
+
+
+def plain(untrusted: str, limit: int = MAX_SHOWN) -> str:
+    """Text from outside as one visible line: no control or direction characters, trimmed, right-to-left isolated."""
+    text = " ".join(_CONTROL.sub(" ", untrusted.encode("utf-8", "replace").decode()).split())
+    if len(text) > limit:
+        text = text[: limit - 1].rstrip() + "…"
+    if any(unicodedata.bidirectional(c) in {"R", "AL", "AN"} for c in text):
+        return f"\u2068{text}\u2069"
+    return text
+
+
+def escaped(untrusted: str, limit: int = MAX_SHOWN) -> str:
+    """The same for the text fields of a card, where Google reads a few HTML tags."""
+    return html.escape(plain(untrusted, limit))
+
+
+def shown_number(address: str) -> str:
+    """A number as people write it: international for E.164, unchanged for an extension."""
+    if not address.startswith("+"):
+        return plain(address, 40)
+    try:
+        number = phonenumbers.parse(address)
+    except phonenumbers.NumberParseException:
+        return plain(address, 40)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+class Texts:
+    """The catalogue of one reader: locale `es-EC` falls back to `es`, an unknown one to English."""
+
+    languages = LANGUAGES
+
+    def __init__(self, locale: str = "en", zone: str = "UTC") -> None:
+        language = locale.replace("_", "-").split("-")[0].lower()
+        self.language = language if language in LANGUAGES else "en"
+        self._words = CATALOGUES[self.language]
+        self._zone: tzinfo = UTC
+        try:
+            self._zone = ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._zone = UTC
+
+    def t(self, key: str, **values: object) -> str:
+        """Plain text for titles and notifications; untrusted values are made visible text."""
+        return self._words[key].format(**{k: plain(str(v)) for k, v in values.items()})
+
+    def html(self, key: str, **values: object) -> str:
+        """Text for the fields where Google reads tags; values are escaped, the catalogue's own tags stay."""
+        return self._words[key].format(**{k: escaped(str(v)) for k, v in values.items()})
+
+    def counted(self, key: str, count: int, **values: object) -> str:
+        """`key.one` or `key.other` with `count`."""
+        return self.t(f"{key}.{'one' if count == 1 else 'other'}", count=count, **values)
+
+    def _moment(self, at: float) -> datetime:
+        return datetime.fromtimestamp(at, self._zone)
+
+    def date(self, at: float) -> str:
+        """`24 Nov 2026` in the reader's words and zone."""
+        moment = self._moment(at)
+        month = self._words["months"].split()[moment.month - 1]
+        return self._words["date"].format(day=moment.day, month=month, year=moment.year)
+
+    def when(self, at: float, *, now: float) -> str:
+        """`Today 14:05`, `Yesterday 09:30` or the date with the time."""
+        moment, today = self._moment(at), self._moment(now).date()
+        clock = f"{moment.hour:02d}:{moment.minute:02d}"
+        days = (today - moment.date()).days
+        if days in (0, 1):
+            return self._words["today" if days == 0 else "yesterday"].format(clock=clock)
+        return f"{self.date(at)} {clock}"
+
+    def duration(self, seconds: float) -> str:
+        """`0:09`, `12:30`, `1:02:03`."""
+        whole = max(0, int(seconds))
+        minutes, rest = divmod(whole, 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
