@@ -41,8 +41,12 @@ def _run(stage: Stage) -> int:
     return asyncio.run(run(supervisor))
 
 
+def _checked(body: Any, wrapped: bool) -> list[str]:
+    return check_reply(body, wrapped=wrapped)
+
+
 def _site(stage: Stage) -> int:
-    app = make_app(Bench(_issuer(stage), stage.base, stage.client_secret, check_reply))
+    app = make_app(Bench(_issuer(stage), stage.base, stage.client_secret, _checked))
     web.run_app(app, host="127.0.0.1", port=stage.port + 1, print=None, access_log=None)
     return 0
 
@@ -80,7 +84,7 @@ def _event(stage: Stage, arguments: argparse.Namespace) -> int:
         print(f"event: the add-on at {stage.base} does not answer: {error}", file=sys.stderr)
         return 3
     wrapped = "/on/" not in url
-    problems = check_reply(answer.body, wrapped) if answer.status == 200 else [f"HTTP {answer.status}"]
+    problems = check_reply(answer.body, wrapped=wrapped) if answer.status == 200 else [f"HTTP {answer.status}"]
     print(json.dumps({"status": answer.status, "body": answer.body, "problems": problems}, ensure_ascii=False))
     return 0 if answer.status == 200 and not problems else 1
 
@@ -107,7 +111,7 @@ def main() -> int:
         if arguments.verb == "pbx":
             from workbench.pbx import main as pbx_main
 
-            return pbx_main(arguments.port)
+            return int(pbx_main(arguments.port))
         if arguments.verb == "event":
             return _event(stage, arguments)
         return _run(stage) if arguments.verb == "run" else _site(stage)
