@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -109,9 +111,9 @@ def main() -> int:
     try:
         stage = _stage()
         if arguments.verb == "pbx":
-            from workbench.pbx import main as pbx_main
-
-            return int(pbx_main(arguments.port))
+            if importlib.util.find_spec("workbench.pbx") is None:
+                raise CannotRun("the demo PBX is not in this version")
+            return int(importlib.import_module("workbench.pbx").main(arguments.port))
         if arguments.verb == "event":
             return _event(stage, arguments)
         return _run(stage) if arguments.verb == "run" else _site(stage)

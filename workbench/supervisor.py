@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import errno
+import importlib.util
 import json
 import os
 import secrets
@@ -251,17 +252,27 @@ def ended(child: Child) -> str:
     )
 
 
+def present(module: str) -> bool:
+    """Whether this version has the program."""
+    return importlib.util.find_spec(module) is not None
+
+
 async def start_all(supervisor: Supervisor) -> None:
-    """Start the five programs in the order in which they need each other."""
+    """Start the programs in the order in which they need each other."""
     stage, python = supervisor.stage, sys.executable
-    await supervisor.start("pbx", python, "-m", "workbench", "pbx", "--port", str(stage.pbx_port))
+    if present("workbench.pbx"):
+        await supervisor.start("pbx", python, "-m", "workbench", "pbx", "--port", str(stage.pbx_port))
     await supervisor.start("workbench", python, "-m", "workbench", "site")
     await supervisor.healthy("workbench", stage.bench + "/healthz")
     gunicorn = (python, "-m", "gunicorn", "main:app", "--bind", f"127.0.0.1:{stage.port}", "--workers", "1")
     await supervisor.start("addon", *gunicorn, "--threads", "8", "--graceful-timeout", "5")
-    await supervisor.start("telephony", python, "-m", "telephony")
+    if present("telephony.__main__"):
+        await supervisor.start("telephony", python, "-m", "telephony")
     await supervisor.healthy("addon", stage.base + "/healthz")
-    await supervisor.healthy("telephony", stage.telephony + "/healthz")
+    if present("telephony.__main__"):
+        await supervisor.healthy("telephony", stage.telephony + "/healthz")
+    else:
+        supervisor.say("  the telephony service is not in this version: cards decide, calls are not placed")
 
 
 async def run(supervisor: Supervisor) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from addon.domain.people import Person
+from addon.event import UserTokens
 
 
 class GoogleError(Exception):
@@ -43,15 +44,6 @@ class Message:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class UserTokens:
-    """Bearers of one request; dropped after use."""
-
-    oauth: str = field(default="", repr=False)
-    gmail_message: str = field(default="", repr=False)
-    scopes: frozenset[str] = frozenset()
-
-
 class Gmail(Protocol):
     """Gmail API."""
 
@@ -63,7 +55,7 @@ class Gmail(Protocol):
 class People(Protocol):
     """People API: contacts, other contacts, directory."""
 
-    def find(self, tokens: UserTokens, query: str) -> list[Person]:
+    def find(self, tokens: UserTokens, query: str, region: str = "") -> list[Person]:
         """People whose mail address or name is `query`; sources the user did not grant are left out."""
         ...
 

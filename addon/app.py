@@ -1,0 +1,114 @@
+"""The Flask application: routes to doors, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask, Response, jsonify, request, send_from_directory
+
+from addon.config import Config
+from addon.doors.cards import MAX_BODY_BYTES, BadBody, CardDoor
+from addon.doors.google import Keys, NotGoogle, Verifier
+from addon.doors.telephony import Answer, TelephonyDoor
+from addon.ports.outside import Ports
+from addon.store.tenancy import Tenancy
+from cards.surface import Action, Trigger
+
+WEB = Path(__file__).parents[1] / "web"
+SIGNED_HEADERS = ("X-CTC-Key", "X-CTC-Time", "X-CTC-Nonce", "X-CTC-Signature")
+
+
+def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys) -> Flask:
+    """The add-on over these ports; building it reads and writes nothing."""
+    app = Flask("addon", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = 9_000_000
+    verifier = Verifier(keys, config.issuers, config.service_account, config.oauth_client_id, ports.now)
+    _card_routes(app, CardDoor(config, verifier, tenancy, ports))
+    _telephony_routes(app, TelephonyDoor(config, tenancy, ports))
+    _health(app, ports)
+    _icons(app)
+    app.after_request(_headers(config.dev))
+    return app
+
+
+def _headers(dev: bool) -> Callable[[Response], Response]:
+    def add(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        response.headers.setdefault("Cache-Control", "no-store")
+        if not dev:
+            response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        return response
+
+    return add
+
+
+def _card_routes(app: Flask, door: CardDoor) -> None:
+    def card(what: Trigger | Action) -> Response | tuple[Response, int]:
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            return jsonify({}), 413
+        bearers = request.headers.getlist("Authorization")
+        try:
+            return jsonify(door.answer(what, bearers[0] if len(bearers) == 1 else "", request.get_data()))
+        except NotGoogle:
+            return jsonify({}), 401
+        except BadBody:
+            return jsonify({"error": "the body is not a JSON event"}), 400
+
+    for trigger in Trigger:
+        app.add_url_rule(
+            f"/on/{trigger.value}", f"on.{trigger.value}", lambda what=trigger: card(what), methods=["POST"]
+        )
+    for action in Action:
+        app.add_url_rule(f"/do/{action.value}", f"do.{action.value}", lambda what=action: card(what), methods=["POST"])
+
+
+def _telephony_routes(app: Flask, door: TelephonyDoor) -> None:
+    def genuine(answer: Callable[[bytes], Answer]) -> Response:
+        body = request.get_data()
+        signed = {name: request.headers.get(name, "") for name in SIGNED_HEADERS}
+        if not door.genuine(request.method, request.path, body, signed):
+            return Response(status=403)
+        found = answer(body)
+        return Response(found.body, found.status, dict(found.headers or {}), content_type="application/json")
+
+    app.add_url_rule("/telephony/events", "telephony.events", lambda: genuine(door.event), methods=["POST"])
+    app.add_url_rule("/telephony/route", "telephony.route", lambda: genuine(door.route), methods=["POST"])
+    app.add_url_rule("/telephony/lines", "telephony.lines", lambda: genuine(lambda _: door.lines()), methods=["GET"])
+    app.add_url_rule("/telephony/uploads", "telephony.grant", lambda: genuine(door.grant), methods=["POST"])
+
+    def upload(upload: str) -> Response:
+        return genuine(lambda body: door.upload(upload, request.headers.get("Content-Range", ""), body))
+
+    app.add_url_rule("/telephony/uploads/<upload>", "telephony.upload", upload, methods=["PUT"])
+
+
+def _health(app: Flask, ports: Ports) -> None:
+    def health() -> tuple[Response, int]:
+        parts: dict[str, str] = {}
+        for name, ping in (
+            ("documents", ports.documents.ping),
+            ("objects", ports.objects.ping),
+            ("tasks", ports.tasks.ping),
+            ("telephony", ports.telephony.ping),
+        ):
+            try:
+                ping()
+                parts[name] = "ok"
+            except Exception as error:  # a ping must never take the page down
+                parts[name] = type(error).__name__
+        essential = all(parts[name] == "ok" for name in ("documents", "objects", "tasks"))
+        return jsonify({"status": "ok" if essential else "failing", "parts": parts}), 200 if essential else 503
+
+    app.add_url_rule("/healthz", "healthz", health, methods=["GET"])
+
+
+def _icons(app: Flask) -> None:
+    def icon(name: str) -> Response:
+        response = send_from_directory(WEB / "icons", name)
+        response.headers["Cache-Control"] = "public, max-age=86400"
+        return response
+
+    app.add_url_rule("/icons/<path:name>", "icons", icon, methods=["GET"])

@@ -1,0 +1,96 @@
+"""The add-on's settings, read once; every mistake is listed at once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
+GOOGLE_ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
+
+
+class BadConfig(Exception):
+    """What is wrong with the environment, all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`keys` maps a purpose to its live keys (kid -> 32 bytes)."""
+
+    base_url: str
+    data_dir: Path
+    telephony_url: str
+    telephony_ws_url: str
+    service_account: str
+    oauth_client_id: str
+    certs_url: str
+    gmail_api_url: str
+    people_api_url: str
+    issuers: frozenset[str]
+    dev: bool
+    keys: Mapping[str, Mapping[str, bytes]] = field(repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Config:
+        """Raises BadConfig."""
+        problems: list[str] = []
+        dev = env.get("DEV", "") == "1"
+        port = env.get("PORT", "8080")
+        base_url = env.get("BASE_URL", f"http://127.0.0.1:{port}" if dev else "").rstrip("/")
+        if dev and env.get("GAE_ENV"):
+            problems.append("DEV=1 is refused on App Engine")
+        if dev and not _is_loopback(base_url):
+            problems.append("DEV=1 needs a BASE_URL on loopback")
+        if not dev and not base_url.startswith("https://"):
+            problems.append("BASE_URL must be https, the address that Google calls")
+        for name in ("ADDON_SERVICE_ACCOUNT", "OAUTH_CLIENT_ID"):
+            if not env.get(name):
+                problems.append(f"{name} is missing: take it from projects.getAuthorization")
+        keys = _keys(env.get("KEYS_FILE", ".keys/keys.json"), problems)
+        if problems:
+            raise BadConfig("; ".join(problems))
+        return cls(
+            base_url=base_url,
+            data_dir=Path(env.get("DATA_DIR", ".data")),
+            telephony_url=env.get("TELEPHONY_URL", "").rstrip("/"),
+            telephony_ws_url=env.get("TELEPHONY_WS_URL", ""),
+            service_account=env["ADDON_SERVICE_ACCOUNT"],
+            oauth_client_id=env["OAUTH_CLIENT_ID"],
+            certs_url=env.get("GOOGLE_CERTS_URL", "https://www.googleapis.com/oauth2/v3/certs"),
+            gmail_api_url=env.get("GMAIL_API_URL", "https://gmail.googleapis.com").rstrip("/"),
+            people_api_url=env.get("PEOPLE_API_URL", "https://people.googleapis.com").rstrip("/"),
+            issuers=GOOGLE_ISSUERS | ({env["GOOGLE_ISSUER"]} if dev and env.get("GOOGLE_ISSUER") else set()),
+            dev=dev,
+            keys=keys,
+        )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _keys(file: str, problems: list[str]) -> dict[str, dict[str, bytes]]:
+    try:
+        raw = json.loads(Path(file).read_text())
+        keys = {
+            purpose: {k: base64.b64decode(v, validate=True) for k, v in raw[purpose].items()} for purpose in PURPOSES
+        }
+    except OSError as error:
+        problems.append(f"KEYS_FILE {file} cannot be read: {error.strerror}")
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+        problems.append(f"KEYS_FILE {file} must hold 32-byte base64 keys for {', '.join(PURPOSES)}")
+        return {}
+    if any(not live or any(len(key) != 32 for key in live.values()) for live in keys.values()):
+        problems.append(f"KEYS_FILE {file}: every key has 32 bytes and every purpose at least one key")
+    return keys

@@ -1,0 +1,62 @@
+"""The whole add-on on one screen: which trigger and which click leads where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from addon.handlers import calls, home, people
+from addon.handlers.request import Request
+from cards.reply import Reply
+from cards.surface import Action, Trigger
+
+Handler = Callable[[Request], Reply]
+
+TRIGGERS: dict[Trigger, Handler] = {
+    Trigger.GMAIL_HOMEPAGE: home.opened,
+    Trigger.GMAIL_MESSAGE: people.message_opened,
+    Trigger.GMAIL_COMPOSE: home.compose,
+}
+
+ACTIONS: dict[Action, Handler] = {
+    Action.PLACE_CALL: calls.place,
+    Action.OPEN_PHONE: calls.open_phone,
+    Action.HANG_UP: calls.hang_up,
+    Action.CHOOSE_DEVICE: home.choose_device,
+    Action.SHOW_PERSON: people.show_person,
+    Action.SHOW_RECENT: calls.recent,
+    Action.SHOW_CALL: calls.show_call,
+    Action.SHOW_RECORDING: calls.show_recording,
+    Action.ASK_DELETE_RECORDING: calls.ask_delete,
+    Action.DELETE_RECORDING: calls.delete,
+    Action.SHOW_CONSENT: calls.show_consent,
+    Action.GRANT_CONSENT: calls.grant,
+    Action.REFUSE_CONSENT: calls.refuse,
+    Action.WITHDRAW_CONSENT: calls.withdraw,
+    Action.SHOW_SETTINGS: home.show_settings,
+    Action.SAVE_SETTINGS: home.save,
+    Action.SHOW_MY_DATA: home.my_data,
+    Action.SHOW_ADD_CONTACT: people.show_add_contact,
+    Action.ADD_CONTACT: people.add_contact,
+    Action.INSERT_NUMBERS: home.insert_numbers,
+    Action.REFRESH: home.refresh,
+}
+
+# A click of these carries a nonce that is spent once.
+EFFECTS = frozenset(
+    {
+        Action.PLACE_CALL,
+        Action.CHOOSE_DEVICE,
+        Action.DELETE_RECORDING,
+        Action.GRANT_CONSENT,
+        Action.REFUSE_CONSENT,
+        Action.WITHDRAW_CONSENT,
+        Action.SAVE_SETTINGS,
+        Action.ADD_CONTACT,
+    }
+)
+
+
+def dispatch(what: Trigger | Action, request: Request) -> Reply:
+    """The handler's answer."""
+    handler = TRIGGERS[what] if isinstance(what, Trigger) else ACTIONS[what]
+    return handler(request)

@@ -1,0 +1,139 @@
+"""Calls, recordings and consents from clicks."""
+
+from __future__ import annotations
+
+from addon.domain.consent import ConsentKind
+from addon.errors import Gone, PartAway
+from addon.handlers.request import Request
+from addon.ports.telephony import TelephonyAway
+from addon.usecases.decide_consent import decide_consent
+from addon.usecases.forget_recording import forget_recording
+from addon.usecases.place_call import needs_consent, place_call, plan_call
+from cards.call import call_card, calling_card
+from cards.consent import consent_card
+from cards.homepage import homepage_card
+from cards.problem import problem_card
+from cards.recent_calls import recent_calls_card
+from cards.recording import confirm_delete_card, recording_card
+from cards.reply import Notify, OpenPage, PopThen, PopToRoot, Push, Reply, Update
+from cards.surface import Page
+from contract.commands import HangUp
+
+
+def place(request: Request) -> Reply:
+    """Call what was clicked or typed; asks for the consent first when recording is on and nothing was decided."""
+    to = request.parameter("to") or request.event.input("to")
+    if needs_consent(request.user, request.tenant, request.settings, request.store):
+        return Push(consent_card(ConsentKind.RECORDING, None, to, texts=request.texts))
+    return _place(request, to)
+
+
+def _place(request: Request, to: str) -> Reply:
+    texts = request.texts
+    plan = plan_call(to, request.user, request.tenant, request.settings, request.store, now=request.now)
+    call, verdict = None, plan.verdict
+    if plan.may_call:
+        callee = request.store.contacts.owner(request.user.id, plan.e164) if plan.e164 else None
+        call, verdict = place_call(plan, request.user, request.tenant, request.store, request.ports, callee)
+    if call is None:
+        words = texts.t(f"verdict.{verdict.value}", region=plan.region)
+        return Push(problem_card(plan.shown or to, words, texts=texts))
+    return Push(calling_card(plan.shown, plan, texts=texts, call=call))
+
+
+def open_phone(request: Request) -> Reply:
+    """Open the webphone's window with the number in it."""
+    to = request.parameter("to")
+    return OpenPage(Page.PHONE, {"to": to} if to else {})
+
+
+def hang_up(request: Request) -> Reply:
+    """End a live call of mine."""
+    try:
+        request.ports.telephony.send(HangUp(request.call(), request.tenant.id, request.user.id))
+    except TelephonyAway as error:
+        raise PartAway from error
+    recent = request.store.calls.latest(request.user.id, limit=5)
+    card = homepage_card(
+        request.user, request.presence(), recent, request.settings, now=request.now, texts=request.texts
+    )
+    return Update(card, request.texts.t("notice.hung_up"))
+
+
+def recent(request: Request) -> Reply:
+    """Earlier calls with their recordings."""
+    records = request.store.calls.latest(request.user.id, limit=40)
+    recordings = request.store.recordings.get_many(request.user.id, [r.call for r in records if r.recording])
+    return Push(recent_calls_card(records, recordings, now=request.now, texts=request.texts))
+
+
+def show_call(request: Request) -> Reply:
+    """One finished call."""
+    record = request.store.calls.get(request.user.id, request.call())
+    if record is None:
+        raise Gone
+    recording = request.store.recordings.get(request.user.id, record.call)
+    return Push(call_card(record, recording, now=request.now, texts=request.texts))
+
+
+def show_recording(request: Request) -> Reply:
+    """One recording of mine."""
+    recording = request.store.recordings.get(request.user.id, request.call())
+    if recording is None:
+        raise Gone
+    record = request.store.calls.get(request.user.id, recording.call)
+    return Push(recording_card(recording, record, now=request.now, texts=request.texts))
+
+
+def ask_delete(request: Request) -> Reply:
+    """What deleting means."""
+    recording = request.store.recordings.get(request.user.id, request.call())
+    if recording is None:
+        raise Gone
+    return Push(confirm_delete_card(recording, texts=request.texts))
+
+
+def delete(request: Request) -> Reply:
+    """Delete it now, bytes and row."""
+    forget_recording(request.call(), request.user.id, request.user.id, request.store, request.ports)
+    return PopToRoot(request.texts.t("notice.deleted"))
+
+
+def _kind(request: Request) -> ConsentKind:
+    try:
+        return ConsentKind(request.parameter("kind"))
+    except ValueError as error:
+        raise Gone from error
+
+
+def show_consent(request: Request) -> Reply:
+    """The decision with what each answer means."""
+    kind = _kind(request)
+    latest = request.store.consents.latest(request.user.id, kind)
+    return Push(consent_card(kind, latest, "", texts=request.texts))
+
+
+def _decided(request: Request, granted: bool) -> Reply:
+    decide_consent(_kind(request), granted, request.user.id, "card", request.store, request.ports)
+    notice = request.texts.t("notice.consented" if granted else "notice.refused")
+    to = request.parameter("to")
+    if not to:
+        return PopToRoot(notice)
+    reply = _place(request, to)
+    return PopThen(reply.card, notice) if isinstance(reply, Push) else reply
+
+
+def grant(request: Request) -> Reply:
+    """Yes."""
+    return _decided(request, True)
+
+
+def refuse(request: Request) -> Reply:
+    """No: the call goes on unrecorded."""
+    return _decided(request, False)
+
+
+def withdraw(request: Request) -> Reply:
+    """Take a yes back."""
+    decide_consent(_kind(request), False, request.user.id, "card", request.store, request.ports)
+    return Notify(request.texts.t("notice.withdrawn"))

@@ -1,0 +1,112 @@
+"""Homepage, device and data cards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from addon.domain.consent import ConsentKind
+from addon.handlers.request import Request
+from addon.store.users import Stale
+from addon.usecases.save_settings import save_settings
+from cards.compose import compose_card
+from cards.homepage import homepage_card
+from cards.my_data import my_data_card
+from cards.reply import DraftEdit, Notify, Push, Reply, RequestScopes, Update
+from cards.settings import settings_card
+from cards.surface import SCOPES
+from cards.text import LANGUAGES, escaped, shown_number
+from cards.widgets import Card
+from contract.calls import Device
+
+
+def _home(request: Request) -> Card:
+    recent = request.store.calls.latest(request.user.id, limit=5)
+    return homepage_card(
+        request.user, request.presence(), recent, request.settings, now=request.now, texts=request.texts
+    )
+
+
+def opened(request: Request) -> Reply:
+    """The homepage trigger."""
+    return Push(_home(request))
+
+
+def refresh(request: Request) -> Reply:
+    """The same card again, as things are now."""
+    return Update(_home(request))
+
+
+def choose_device(request: Request) -> Reply:
+    """Browser and desk phone take turns."""
+    other = Device.BROWSER if request.settings.device is Device.DESK or not request.user.desk else Device.DESK
+    changed = replace(request.settings, device=other)
+    save_settings(changed, request.user.id, request.tenant, request.store, request.ports)
+    card = homepage_card(
+        request.user,
+        request.presence(),
+        request.store.calls.latest(request.user.id, limit=5),
+        changed,
+        now=request.now,
+        texts=request.texts,
+    )
+    return Update(card, request.texts.t("notice.saved"))
+
+
+def _settings(request: Request) -> Card:
+    consent = request.store.consents.latest(request.user.id, ConsentKind.RECORDING)
+    settings = request.store.settings.get(request.user.id)
+    return settings_card(request.user, settings, request.tenant, consent, texts=request.texts)
+
+
+def show_settings(request: Request) -> Reply:
+    """The settings card."""
+    return Push(_settings(request))
+
+
+def save(request: Request) -> Reply:
+    """Save the form; an old form is shown again as things are now."""
+    event, current = request.event, request.settings
+    days, language = event.input("retention_days"), event.input("language")
+    device = event.input("device")
+    wanted = replace(
+        current,
+        record_calls=event.input("record_calls") == "on",
+        retention_days=int(days) if days.isascii() and days.isdigit() and len(days) < 5 else current.retention_days,
+        device=Device(device)
+        if device in set(Device) and (device != Device.DESK or request.user.desk)
+        else current.device,
+        language=language if language in LANGUAGES else "",
+        rev=int(request.parameter("rev") or -1) if request.parameter("rev").isdigit() else -1,
+    )
+    try:
+        save_settings(wanted, request.user.id, request.tenant, request.store, request.ports)
+    except Stale:
+        return Update(_settings(request), request.texts.t("problem.stale"))
+    return Update(_settings(request), request.texts.t("notice.saved"))
+
+
+def my_data(request: Request) -> Reply:
+    """What is held about me."""
+    store, user = request.store, request.user.id
+    decisions = [c for kind in ConsentKind for c in store.consents.history(user, kind)]
+    calls = len(store.calls.latest(user, limit=500))
+    return Push(my_data_card(store.recordings.latest(user), calls, decisions, now=request.now, texts=request.texts))
+
+
+def compose(request: Request) -> Reply:
+    """The compose trigger."""
+    numbers = [request.user.extension] if request.user.extension else []
+    return Push(compose_card(request.user, numbers, texts=request.texts))
+
+
+def insert_numbers(request: Request) -> Reply:
+    """Insert the ticked numbers into the draft."""
+    scope = next(s for s in SCOPES if s.feature == "insert-numbers")
+    if scope.url not in request.event.tokens.scopes:
+        return RequestScopes((scope.url,))
+    mine = {request.user.extension}
+    chosen = [n for n in request.event.inputs.get("numbers", ()) if n and n in mine]
+    if not chosen:
+        return Notify(request.texts.t("compose.which"))
+    lines = [f"{request.texts.html('home.extension', extension=shown_number(n))}" for n in chosen]
+    return DraftEdit(f"<p>{escaped(request.user.name)}<br>{'<br>'.join(lines)}</p>")

@@ -1,0 +1,60 @@
+"""Turns telephony's events into records, once each however often they are delivered."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from addon.domain.call_record import CallRecord
+from addon.domain.recordings import Recording, purge_at
+from addon.errors import Gone
+from addon.ports.objects import NoObject
+from addon.ports.outside import Ports
+from addon.store.tenancy import Tenancy
+from contract.calls import Party
+from contract.events import CallEnded, Event, LineStatus, RecordingFailed, RecordingReady
+
+
+def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
+    """Raises Gone for an unknown tenant or a recording whose object is not there."""
+    if tenancy.get(event.tenant) is None:
+        raise Gone
+    match event:
+        case CallEnded():
+            _call_ended(event, tenancy)
+        case RecordingReady():
+            _recording_ready(event, tenancy, ports)
+        case RecordingFailed(call=call, user=user, reason=reason):
+            tenancy.of(event.tenant).calls.change(user, call, recording="", problem=reason)
+        case LineStatus():
+            pass
+        case _:
+            assert_never(event)
+
+
+def _call_ended(event: CallEnded, tenancy: Tenancy) -> None:
+    store = tenancy.of(event.tenant)
+    record = CallRecord(
+        event.call, event.direction, event.device, event.peer, event.outcome, event.started_at, event.answered_at,
+        event.ended_at, event.talk_seconds, event.recording_rule,
+    )  # fmt: skip
+    store.calls.add(event.user, record)
+    store.usage.release(event.user, event.call)
+
+
+def _recording_ready(event: RecordingReady, tenancy: Tenancy, ports: Ports) -> None:
+    store, tenant = tenancy.of(event.tenant), tenancy.get(event.tenant)
+    if tenant is None:
+        raise Gone
+    try:
+        stored = ports.objects.stat(event.object)
+    except NoObject as error:
+        raise Gone from error
+    record = store.calls.get(event.user, event.call)
+    ended = record.ended_at if record else ports.now()
+    due = purge_at(ended, store.settings.get(event.user).retention_days, tenant.retention_max_days)
+    recording = Recording(
+        event.call, event.object, stored.generation, stored.size_bytes, stored.sha256, event.seconds,
+        record.started_at if record else ended, record.peer if record else Party(""), due, cut_short=event.cut_short,
+    )  # fmt: skip
+    store.recordings.add(event.user, recording)
+    store.calls.change(event.user, event.call, recording=event.call)

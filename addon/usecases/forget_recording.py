@@ -1,0 +1,30 @@
+"""Deletes a recording: bytes, then row, then the audit line."""
+
+from __future__ import annotations
+
+from addon.domain.recordings import Recording
+from addon.errors import Gone, PartAway
+from addon.ports.objects import Changed, Held, NoObject, ObjectsAway
+from addon.ports.outside import Ports
+from addon.store.tenants import TenantStore
+from contract.calls import CallId
+from contract.numbers import UserId
+
+
+def forget_recording(call: CallId, user: UserId, actor: str, store: TenantStore, ports: Ports) -> Recording:
+    """Raises Gone when it is not the user's, is held or was replaced; PartAway when the bytes cannot be reached."""
+    recording = store.recordings.get(user, call)
+    if recording is None or recording.holds:
+        raise Gone
+    try:
+        ports.objects.delete(recording.object, recording.generation)
+    except NoObject:
+        pass
+    except (Held, Changed) as error:
+        raise Gone from error
+    except ObjectsAway as error:
+        raise PartAway from error
+    store.recordings.delete(user, call)
+    store.calls.change(user, call, recording="")
+    store.audit.add(actor, "recording.deleted", call, ports.now())
+    return recording

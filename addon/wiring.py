@@ -1,0 +1,47 @@
+"""The only module that names adapters."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from flask import Flask
+
+from addon.adapters.directory_objects import DirectoryObjects
+from addon.adapters.gmail_api import GmailApi
+from addon.adapters.google_keys import GoogleKeys
+from addon.adapters.local_tasks import LocalTasks
+from addon.adapters.people_api import PeopleApi
+from addon.adapters.sqlite_documents import SqliteDocuments
+from addon.adapters.telephony_http import TelephonyHttp
+from addon.app import create_app
+from addon.config import Config
+from addon.ports.outside import Ports
+from addon.store.sealed import Seal
+from addon.store.tenancy import Tenancy
+from contract.wire import Keys
+
+
+def build_ports(config: Config) -> Ports:
+    """SQLite, a directory and a local queue under DATA_DIR; Google and telephony over HTTP."""
+    return Ports(
+        documents=SqliteDocuments(config.data_dir / "addon.sqlite"),
+        objects=DirectoryObjects(config.data_dir / "objects"),
+        tasks=LocalTasks(config.data_dir / "tasks.sqlite"),
+        telephony=TelephonyHttp(config.telephony_url, Keys(config.keys["addon-to-telephony"]), time.time),
+        gmail=GmailApi(config.gmail_api_url),
+        people=PeopleApi(config.people_api_url),
+        now=time.time,
+        new_id=lambda: secrets.token_hex(16),
+    )
+
+
+def build_tenancy(config: Config, ports: Ports) -> Tenancy:
+    """The store, with line passwords sealed by the "lines" keys."""
+    return Tenancy(ports.documents, Seal(config.keys["lines"]))
+
+
+def build_app(config: Config) -> Flask:
+    """The whole add-on."""
+    ports = build_ports(config)
+    return create_app(config, ports, build_tenancy(config, ports), GoogleKeys(config.certs_url, time.monotonic))
