@@ -1,0 +1,17 @@
+/** Turns the ticket in the address into a session, once, and takes it out of the address. */
+import { me, post } from '../common/api.js';
+
+export async function openSession() {
+  const address = new URL(location.href);
+  const ticket = address.searchParams.get('ticket');
+  let dial = address.searchParams.get('to') ?? '';
+  if (ticket) {
+    history.replaceState(null, '', address.pathname);
+    try {
+      dial = (await post('/session', { ticket })).dial || dial;
+    } catch (error) {
+      if (error.status === 0) throw error;
+    }
+  }
+  return { user: await me(), dial };
+}

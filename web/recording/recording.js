@@ -1,0 +1,41 @@
+/** Plays one recording and deletes it on request. */
+import { del, get, me } from '../common/api.js';
+import { h } from '../common/dom.js';
+import { loadTexts } from '../common/text.js';
+
+const root = document.getElementById('root');
+const texts = await loadTexts(document.documentElement.lang);
+const { t } = texts;
+const id = decodeURIComponent(location.pathname.split('/')[2] ?? '');
+const path = `/api/recordings/${encodeURIComponent(id)}`;
+document.title = t('page.recording');
+
+function page(...inside) {
+  root.replaceChildren(h('main', { class: 'sheet' }, h('a', { href: '/phone', class: 'button tonal' }, t('page.back')),
+    h('h1', {}, t('page.recording')), h('section', { class: 'panel' }, ...inside)));
+}
+
+function player(call) {
+  const remove = h('button', { type: 'button', class: 'danger' }, t('rec.delete'));
+  const said = h('p', { role: 'status' });
+  remove.addEventListener('click', () => {
+    const sure = h('button', { type: 'button', class: 'danger' }, t('rec.delete'));
+    const keep = h('button', { type: 'button', class: 'tonal' }, t('cancel'));
+    const box = h('div', { class: 'field', role: 'group' }, h('p', {}, t('rec.delete.sure')), sure, keep);
+    remove.replaceWith(box);
+    keep.focus();
+    keep.addEventListener('click', () => { box.replaceWith(remove); remove.focus(); });
+    sure.addEventListener('click', () => del(path).then(() => page(h('p', { role: 'status' }, t('rec.deleted'))),
+      (error) => { said.textContent = error.message || t('error.our-error'); }));
+  });
+  page(h('h2', {}, call.peer.name || call.peer.address || t('peer.withheld')), h('p', { class: 'hint' }, texts.moment(call.started_at)),
+    h('audio', { controls: true, preload: 'metadata', src: `${path}/audio`, 'aria-label': t('page.recording') }),
+    h('p', {}, t('rec.deletes', { date: texts.date(call.recording.purge_at) })), h('p', { class: 'hint' }, t('rec.rule')), remove, said);
+}
+
+if (await me()) {
+  const { calls } = await get('/api/calls');
+  const call = calls.find((one) => one.call === id && one.recording);
+  if (call) player(call);
+  else page(h('p', {}, t('rec.missing')));
+} else location.replace(`/login?next=${encodeURIComponent(location.pathname)}`);
