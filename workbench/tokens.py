@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,18 @@ def private_key_pem(path: Path) -> bytes:
     return pem
 
 
+@cache
+def _public_numbers(pem: bytes) -> rsa.RSAPublicNumbers:
+    key = serialization.load_pem_private_key(pem, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key.public_key().public_numbers()
+
+
+@cache
+def _signer(pem: bytes, kid: str) -> crypt.RSASigner:
+    return crypt.RSASigner.from_string(pem, key_id=kid)
+
+
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """Signs RS256 tokens with one key; `issuer` is the `iss` claim."""
@@ -45,9 +58,7 @@ class Issuer:
     issuer: str = ISSUER
 
     def _numbers(self) -> rsa.RSAPublicNumbers:
-        key = serialization.load_pem_private_key(self.pem, password=None)
-        assert isinstance(key, rsa.RSAPrivateKey)
-        return key.public_key().public_numbers()
+        return _public_numbers(self.pem)
 
     def kid(self) -> str:
         """The key's id: a digest of its modulus."""
@@ -69,7 +80,7 @@ class Issuer:
     def sign(self, claims: dict[str, Any], *, now: float) -> str:
         """`claims` with issuer, iat and exp, signed."""
         full = {"iss": self.issuer, "iat": int(now), "exp": int(now) + LIFE_SECONDS, **claims}
-        token = jwt.encode(crypt.RSASigner.from_string(self.pem, key_id=self.kid()), full)
+        token = jwt.encode(_signer(self.pem, self.kid()), full)
         return str(token.decode())
 
     def system_token(self, url: str, *, now: float) -> str:

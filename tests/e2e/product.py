@@ -76,7 +76,12 @@ def free_block() -> int:
 def start(data: Path, port: int | None = None) -> Product:
     port = port or free_block()
     env = {k: v for k, v in os.environ.items() if k != "GAE_ENV"}
-    env |= {"PORT": str(port), "DATA_DIR": str(data / "data"), "KEYS_FILE": str(data / "keys.json"), "PYTHONUNBUFFERED": "1"}
+    env |= {
+        "PORT": str(port),
+        "DATA_DIR": str(data / "data"),
+        "KEYS_FILE": str(data / "keys.json"),
+        "PYTHONUNBUFFERED": "1",
+    }
     log = (data / "run.log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-m", "workbench", "run"], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT, text=True

@@ -1,0 +1,211 @@
+"""Alice calls, Bob is on her team, Charlie is another tenant's and must see nothing; and the add-on around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Flask
+
+from addon.adapters.directory_objects import DirectoryObjects
+from addon.adapters.google_keys import _pem
+from addon.adapters.local_tasks import LocalTasks
+from addon.adapters.sqlite_documents import SqliteDocuments
+from addon.app import create_app
+from addon.config import Config
+from addon.domain.people import Person
+from addon.domain.presence import Presence
+from addon.domain.tenant import Tenant, User
+from addon.event import UserTokens
+from addon.ports.documents import Document
+from addon.ports.google import Mailbox, Message
+from addon.ports.indexes import Query
+from addon.ports.outside import Ports
+from addon.ports.telephony import TelephonyAway
+from addon.store.sealed import Seal
+from addon.store.tenancy import Tenancy
+from contract.commands import Command, CommandResult
+from contract.numbers import LineId, TenantId, UserId
+from workbench.cast import ALL_SCOPES as SCOPES
+from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT
+from workbench.tokens import Issuer
+
+NOW = 1_795_500_000.0
+BASE = "https://addon.example"
+KEYS = {
+    p: {"k1": p.ljust(32, ".")[:32].encode()}
+    for p in ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
+}
+_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PEM = _KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+ISSUER = Issuer(PEM)
+
+
+PUBLIC = {k["kid"]: _pem(k) for k in ISSUER.jwks()["keys"]}
+
+
+class CountedDocuments(SqliteDocuments):
+    """SQLite that counts and names its reads."""
+
+    reads: list[str]
+
+    def __init__(self, file: Path) -> None:
+        self.reads = []
+        super().__init__(file)
+
+    def get(self, path: str) -> Document | None:
+        self.reads.append(path)
+        return super().get(path)
+
+    def query(self, query: Query) -> list[Document]:
+        self.reads.append(query.parent or query.index.collection)
+        return super().query(query)
+
+
+@dataclass
+class Switchboard:
+    """The telephony port, in memory: what it was told, and whether it answers."""
+
+    away: bool = False
+    presence_now: Presence = field(default_factory=lambda: Presence(True, True))
+    told: list[Command] = field(default_factory=list)
+
+    def send(self, command: Command) -> CommandResult:
+        if self.away:
+            raise TelephonyAway
+        self.told.append(command)
+        return CommandResult(True)
+
+    def presence(self, tenant: TenantId, user: UserId) -> Presence:
+        if self.away:
+            raise TelephonyAway
+        return self.presence_now
+
+    def ping(self) -> None:
+        if self.away:
+            raise TelephonyAway
+
+
+class Mail:
+    """Gmail and People, in memory."""
+
+    def __init__(self) -> None:
+        self.text = "Call me: +593 98 765 4321\n"
+        self.known: list[Person] = []
+
+    def message(self, tokens: UserTokens, message_id: str) -> Message:
+        sender = Mailbox("ana@quito.example", "Ana")
+        return Message(message_id, sender, (Mailbox("alice@acme.example"),), "Hi", self.text)
+
+    def find(self, tokens: UserTokens, query: str, region: str = "") -> list[Person]:
+        return [p for p in self.known if p.email == query]
+
+    def create(self, tokens: UserTokens, name: str, email: str, number: str) -> Person:
+        person = Person(name, email)
+        self.known.append(person)
+        return person
+
+
+class FixedKeys:
+    """The issuer's key set."""
+
+    def get(self, kid: str) -> bytes | None:
+        return PUBLIC.get(kid)
+
+
+@dataclass
+class House:
+    """A whole add-on on a folder; the clock stands at `now`."""
+
+    folder: Path
+    now: float = NOW
+    telephony: Switchboard = field(default_factory=Switchboard)
+    mail: Mail = field(default_factory=Mail)
+    app: Flask = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.documents = CountedDocuments(self.folder / "d.sqlite")
+        self.objects = DirectoryObjects(self.folder / "objects", now=lambda: self.now)
+        ids = iter(range(10**9))
+        self.ports = Ports(
+            self.documents, self.objects, LocalTasks(self.folder / "t.sqlite"), self.telephony, self.mail, self.mail,
+            lambda: self.now, lambda: f"{next(ids):032x}",
+        )  # fmt: skip
+        self.tenancy = Tenancy(self.documents, Seal(KEYS["lines"]))
+        for player in PLAYERS.values():
+            tenant = TenantId(player.tenant)
+            self.tenancy.put(Tenant(tenant, player.tenant, (player.hd,), allowed_regions=("US",)))
+            user = User(
+                UserId(player.sub), tenant, player.email, player.name, player.extension, player.desk, LineId("pbx")
+            )
+            self.tenancy.of(tenant).users.put(user)
+        config = Config(
+            BASE,
+            self.folder,
+            "",
+            "",
+            SERVICE_ACCOUNT,
+            CLIENT_ID,
+            "",
+            "",
+            "",
+            frozenset({"https://accounts.google.com"}),
+            False,
+            KEYS,
+        )
+        self.app = create_app(config, self.ports, self.tenancy, FixedKeys())
+
+    def event(self, player: str = "alice", **changes: Any) -> dict[str, Any]:
+        """A real-shaped event of one person."""
+        common: dict[str, Any] = {
+            "hostApp": "GMAIL",
+            "userLocale": changes.get("locale", "en"),
+            "timeZone": {"id": "America/Guayaquil", "offset": "-1.8E7"},
+        }
+        common["parameters"] = changes.get("parameters", {})
+        common["formInputs"] = {k: {"stringInputs": {"value": [v]}} for k, v in changes.get("inputs", {}).items()}
+        auth = {
+            "userIdToken": ISSUER.user_token(PLAYERS[player], now=self.now),
+            "userOAuthToken": "CANARY-oauth",
+            "authorizedScopes": list(SCOPES),
+        }
+        return {
+            "commonEventObject": common,
+            "authorizationEventObject": auth,
+            "gmail": {"messageId": "msg-f:1", "accessToken": "CANARY-gmail"},
+        }
+
+    def post(
+        self, path: str, event: Any = None, token: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """Send an event as Google does."""
+        token = ISSUER.system_token(BASE + path, now=self.now) if token is None else token
+        body = json.dumps(self.event() if event is None else event)
+        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})}
+        return self.app.test_client().post(path, data=body, headers=sent)
+
+
+def buttons(node: Any) -> list[tuple[str, dict[str, str]]]:
+    """Every click of a reply: (path, parameters)."""
+    found: list[tuple[str, dict[str, str]]] = []
+    if isinstance(node, dict):
+        if "function" in node:
+            found.append(
+                (node["function"].removeprefix(BASE), {p["key"]: p["value"] for p in node.get("parameters", [])})
+            )
+        for value in node.values():
+            found += buttons(value)
+    elif isinstance(node, list):
+        for item in node:
+            found += buttons(item)
+    return found
+
+
+def click(node: Any, path: str) -> dict[str, str]:
+    """The parameters of the first button that leads to `path`."""
+    return next(params for where, params in buttons(node) if where == path)
