@@ -74,6 +74,7 @@ class Numbering:
     def place(self, in_sequence: int, in_timestamp: int, now: float) -> tuple[int, int, bool] | None:
         """Outgoing (sequence, timestamp, starts a talk spurt); None for a duplicate or a packet too late."""
         if self._now < 0:
+            self.sequence = self.sequence + 1 & 0xFFFF
             self._remember(in_sequence, in_timestamp, now)
             return self.sequence, self.timestamp, True
         step = (in_sequence - self._in_sequence + 32768 & 0xFFFF) - 32768
@@ -90,7 +91,7 @@ class Numbering:
             return None if late is None else (late, self.timestamp + ticks & 0xFFFFFFFF, False)
         if not same_source:
             self._holes.clear()
-            step, ticks = 1, int(max(FRAME_SECONDS, elapsed) * self.clock_rate_hz)
+            step, ticks = 1, round(max(FRAME_SECONDS, elapsed) * self.clock_rate_hz)
         for missing in range(1, step):
             self._holes[self._in_sequence + missing & 0xFFFF] = self.sequence + missing & 0xFFFF
         if len(self._holes) > MAX_GAP:

@@ -1,0 +1,99 @@
+"""The browser's audio as encoded frames: SRTP leaves and enters at the socket, nothing is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from contract.calls import Codec
+from telephony.media.dtmf import DtmfReceiver
+from telephony.media.frame import Frame
+from telephony.media.rtp import Numbering
+from telephony.webrtc.guard import GuardedConnection
+from telephony.webrtc.srtp import SrtpReader, SrtpWriter
+
+
+class WebRtcEndpoint:
+    """Implements `telephony.media.frame.Endpoint`; survives the browser's reconnects."""
+
+    def __init__(self, codec: Codec, now: Callable[[], float]) -> None:
+        self.codec = codec
+        self.on_frame: Callable[[Frame], None] | None = None
+        self.on_digit_out: Callable[[str], None] | None = None
+        self.last_media_at: float | None = None
+        self.received = self.sent = 0
+        self._now = now
+        self._numbering = Numbering(codec.clock_rate_hz)
+        self._digits = DtmfReceiver()
+        self._connection: GuardedConnection | None = None
+        self._writer: SrtpWriter | None = None
+        self._reader: SrtpReader | None = None
+        self._payload_type = 0
+        self._event_payload_type: int | None = None
+
+    def attach(
+        self, connection: GuardedConnection, dtls: Any, ssrc: int, payload_type: int, event_payload_type: int | None
+    ) -> None:
+        """Carry the audio over a connection whose DTLS is up; an earlier one is no longer heard."""
+        self.detach()
+        self._numbering = Numbering(self.codec.clock_rate_hz)
+        self._numbering.ssrc = ssrc
+        self._digits = DtmfReceiver()
+        self._payload_type, self._event_payload_type = payload_type, event_payload_type
+        self._writer, self._reader = SrtpWriter(dtls._tx_srtp), SrtpReader(dtls._rx_srtp)
+        self._connection = connection
+        self.last_media_at = self._now()
+        connection.on_media = self._received
+
+    def detach(self) -> None:
+        """Send nothing and hear nothing until the next `attach`."""
+        if self._connection is not None:
+            self._connection.on_media = _ignore
+        self._connection = self._writer = self._reader = None
+
+    def send(self, frame: Frame) -> None:
+        """Send one frame; dropped while the browser is away."""
+        connection, writer = self._connection, self._writer
+        if connection is None or writer is None or not frame.payload:
+            return
+        pair = connection._nominated.get(1)
+        if pair is None:
+            return
+        placed = self._numbering.place(frame.sequence, frame.timestamp, self._now())
+        if placed is None:
+            return
+        sequence, timestamp, fresh = placed
+        packet = writer.protect(
+            self._payload_type, frame.marker or fresh, sequence, timestamp, self._numbering.ssrc, frame.payload
+        )
+        if packet:
+            self.sent += 1
+            pair.protocol.transport.sendto(packet, pair.remote_addr)
+
+    def send_digit(self, digit: str, duration_ms: int = 120) -> None:
+        """A browser plays no events: the digit goes to signalling, if that listens."""
+        if self.on_digit_out is not None:
+            self.on_digit_out(digit)
+
+    def close(self) -> None:
+        """Further frames are ignored."""
+        self.detach()
+        self.on_frame = self.on_digit_out = None
+
+    def _received(self, data: bytes) -> None:
+        packet = self._reader.unprotect(data) if self._reader is not None else None
+        if packet is None:
+            return
+        self.received += 1
+        self.last_media_at = self._now()
+        if self.on_frame is None:
+            return
+        if packet.payload_type == self._payload_type:
+            self.on_frame(Frame(packet.payload, packet.timestamp, packet.sequence, packet.marker))
+        elif packet.payload_type == self._event_payload_type:
+            for digit in self._digits.feed(packet.payload, packet.timestamp):
+                self.on_frame(Frame(b"", packet.timestamp, packet.sequence, digit=digit))
+
+
+def _ignore(_data: bytes) -> None:
+    """Late packets of a connection that was replaced."""

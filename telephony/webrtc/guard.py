@@ -1,0 +1,146 @@
+"""What may reach ICE and DTLS, and where SRTP leaves aiortc: all changes to aiortc and aioice are here.
+
+Stock aioice hands every datagram that is not STUN to DTLS, from any address and without a bound:
+one empty datagram ends a call. Here only addresses that passed an authenticated ICE check are
+heard (RFC 8445 section 7.3, RFC 8827 section 6.5), the queue holds 64 datagrams, broken STUN is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import deque
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import aioice.ice
+import aiortc.codecs
+import aiortc.rtcicetransport
+from aioice import stun
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+AIORTC, AIOICE = "1.16.", "0.13."
+MAX_QUEUED = 64
+MAX_ADDRESSES = 20
+MAX_ERROR_ANSWERS_PER_SECOND = 20
+OPUS_PARAMETERS = {"minptime": 10, "useinbandfec": 1, "usedtx": 1}
+_BROKEN = (ValueError, struct.error, IndexError, KeyError, TypeError, AssertionError)
+
+Address = tuple[str, int]
+
+
+class GuardedConnection(aioice.ice.Connection):  # type: ignore[misc] # aioice is untyped here
+    """Remembers which addresses are proven; `on_media` takes SRTP and SRTCP past the queue."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.proven: set[Address] = set()
+        self.on_media: Callable[[bytes], None] | None = None
+        self.refused = 0
+        self._error_answers: deque[float] = deque(maxlen=MAX_ERROR_ANSWERS_PER_SECOND)
+
+    def prove(self, addr: Address) -> None:
+        """This address answered or sent a check that carried the right password."""
+        if len(self.proven) < MAX_ADDRESSES:
+            self.proven.add(addr)
+
+    def request_received(self, message: Any, addr: Address, protocol: Any) -> None:
+        """A check; one that waits for `connect` was authenticated too."""
+        waiting = len(self._early_checks)
+        super().request_received(message, addr, protocol)
+        if len(self._early_checks) > waiting:
+            self.prove(addr)
+            del self._early_checks[MAX_ADDRESSES:]
+
+    def check_incoming(self, message: Any, addr: Address, protocol: Any) -> None:
+        """An authenticated check."""
+        self.prove(addr)
+        if addr in self.proven:
+            super().check_incoming(message, addr, protocol)
+
+    def check_complete(self, pair: Any) -> None:
+        """A check of ours came to its end."""
+        if pair.state == aioice.ice.CandidatePair.State.SUCCEEDED:
+            self.prove(pair.remote_addr)
+        super().check_complete(pair)
+
+    def respond_error(self, request: Any, addr: Address, protocol: Any, error_code: tuple[int, str]) -> None:
+        """Answer strangers at most 20 times a second."""
+        now = asyncio.get_running_loop().time()
+        if len(self._error_answers) == MAX_ERROR_ANSWERS_PER_SECOND and now - self._error_answers[0] < 1.0:
+            self.refused += 1
+            return
+        self._error_answers.append(now)
+        super().respond_error(request, addr, protocol, error_code)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Queue for DTLS, within the bound."""
+        if self._queue.qsize() < MAX_QUEUED:
+            super().data_received(data, component)
+        else:
+            self.refused += 1
+
+
+class GuardedProtocol(aioice.ice.StunProtocol):  # type: ignore[misc] # aioice is untyped here
+    """Sorts datagrams by their first byte before anything parses them (RFC 7983 section 7)."""
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """One datagram from anywhere."""
+        connection = self.receiver
+        source = (addr[0], addr[1])
+        if len(data) < 2:
+            connection.refused += 1
+        elif data[0] < 4:
+            self._stun(data, source)
+        elif source not in connection.proven:
+            connection.refused += 1
+        elif data[0] > 127 and connection.on_media is not None:
+            connection.on_media(data)
+        else:
+            connection.data_received(data, self.local_candidate.component)
+
+    def _stun(self, data: bytes, source: Address) -> None:
+        try:
+            message = stun.parse_message(data)
+            if message.message_class == stun.Class.REQUEST:
+                self.receiver.request_received(message, source, self)
+            elif message.message_class != stun.Class.INDICATION:
+                transaction = self.transactions.get(message.transaction_id)
+                if transaction is not None:
+                    transaction.response_received(message, source)
+        except _BROKEN:
+            self.receiver.refused += 1
+
+
+def check_versions() -> None:
+    """Refuse to run on another aiortc or aioice than the guard was written for."""
+    for name, wanted in (("aiortc", AIORTC), ("aioice", AIOICE)):
+        if not version(name).startswith(wanted):
+            raise RuntimeError(f"the guard is written for {name} {wanted}x, not {version(name)}")
+
+
+def use_addresses(addresses: Sequence[str]) -> None:
+    """Gather host candidates on these addresses only; the way to loopback, which aioice leaves out."""
+    fixed = list(addresses)
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: fixed
+
+
+def _install() -> None:
+    check_versions()
+    aioice.ice.StunProtocol = GuardedProtocol
+    aiortc.rtcicetransport.Connection = GuardedConnection
+    audio = aiortc.codecs.CODECS["audio"]
+    for codec in audio:
+        if codec.mimeType == "audio/opus":
+            codec.parameters = dict(OPUS_PARAMETERS)
+    if not any(codec.mimeType == "audio/telephone-event" for codec in audio):
+        for clock_rate, payload_type in ((48000, 110), (8000, 126)):
+            audio.append(
+                RTCRtpCodecParameters(
+                    mimeType="audio/telephone-event", clockRate=clock_rate, channels=1, payloadType=payload_type
+                )
+            )
+
+
+_install()

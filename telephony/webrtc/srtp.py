@@ -1,0 +1,72 @@
+"""SRTP in place: one buffer per direction over the sessions that aiortc's DTLS made (RFC 3711, RFC 7714)."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from pylibsrtp._binding import ffi, lib
+
+from telephony.errors import ParseError
+from telephony.media.rtp import HEADER, RtpPacket, parse_rtp
+
+MAX_PACKET = 1500
+_TRAILER = 16 + 128
+_OK = lib.srtp_err_status_ok
+_MAX_PAYLOAD = MAX_PACKET - _TRAILER - HEADER.size
+
+
+class SrtpWriter:
+    """Builds and protects outgoing packets."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._bytes = ffi.new("unsigned char[]", MAX_PACKET)
+        self._view = ffi.buffer(self._bytes)
+        self._length = ffi.new("int *")
+
+    def protect(
+        self, payload_type: int, marker: bool, sequence: int, timestamp: int, ssrc: int, payload: bytes
+    ) -> bytes:
+        """One SRTP packet; empty when the payload is too long or libsrtp refuses."""
+        size = len(payload)
+        if size > _MAX_PAYLOAD:
+            return b""
+        HEADER.pack_into(self._view, 0, 0x80, payload_type | (0x80 if marker else 0), sequence, timestamp, ssrc)
+        self._view[12 : 12 + size] = payload
+        self._length[0] = 12 + size
+        if lib.srtp_protect(self._session._srtp[0], self._bytes, self._length) != _OK:
+            return b""
+        return bytes(self._view[0 : self._length[0]])
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """One SRTCP packet; empty when libsrtp refuses."""
+        self._view[0 : len(packet)] = packet
+        self._length[0] = len(packet)
+        if lib.srtp_protect_rtcp(self._session._srtp[0], self._bytes, self._length) != _OK:
+            return b""
+        return bytes(self._view[0 : self._length[0]])
+
+
+class SrtpReader:
+    """Checks and opens incoming packets."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._bytes = ffi.new("unsigned char[]", MAX_PACKET)
+        self._view = ffi.buffer(self._bytes)
+        self._length = ffi.new("int *")
+
+    def unprotect(self, data: bytes) -> RtpPacket | None:
+        """The packet; None for RTCP, a wrong tag, a replay or a broken header."""
+        size = len(data)
+        if size > MAX_PACKET or 192 <= data[1] <= 223:
+            return None
+        self._view[0:size] = data
+        self._length[0] = size
+        if lib.srtp_unprotect(self._session._srtp[0], self._bytes, self._length) != _OK:
+            return None
+        try:
+            return parse_rtp(bytes(self._view[0 : self._length[0]]))
+        except (ParseError, struct.error):
+            return None
