@@ -23,7 +23,8 @@ lint: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	@$(MAKE) -s lint
-	@$(PY) -m pytest -m "not long"
+	@$(PY) -m pytest -m "not long and not browser"
+	@$(PY) -m pytest -m "browser and not long"
 
 test-long: $(VENV)/.ready
 	@$(PY) -m pytest -m long
