@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from contract.calls import Codec, MediaCapabilities, Outcome, Party
 from telephony.errors import MediaError, ParseError
@@ -106,9 +105,12 @@ class WebRtcLeg:
         old, self._peer = self._peer, peer
         try:
             answer = await self._negotiate(peer, remote, offer, endpoint)
-        except (InvalidAccessError, InvalidStateError, OperationError, ValueError, OSError, AssertionError) as error:
+        except BaseException as error:
+            self._peer = old
             await peer.close()
-            raise ParseError(f"the offer cannot be answered: {type(error).__name__}") from None
+            if isinstance(error, Exception):  # aiortc raises whatever its state machine meets
+                raise ParseError(f"the offer cannot be answered: {type(error).__name__}") from None
+            raise
         if old is not None:
             self._later(old.close())
         if self._ended:

@@ -102,10 +102,17 @@ def trimmed(offer: Offer, codec: Codec, allows: Callable[[str], bool]) -> str:
     """The offer with this codec and the telephone-event of its clock only; other clocks break the browser's digits.
 
     Candidates with host names (.local), of other transports or of refused addresses are left out: the
-    browser's own checks reach us anyway. Raises MediaError when the offer lacks the codec.
+    browser's own checks reach us anyway. Raises MediaError when the offer lacks the codec, else only ParseError.
     """
     if codec not in offer.codecs:
         raise MediaError(f"the browser does not offer {codec.value}")
+    try:
+        return _trimmed(offer, codec, allows)
+    except Exception as error:  # what aiortc's parser took, its writer may refuse
+        raise ParseError(f"the offer is broken: {type(error).__name__}") from None
+
+
+def _trimmed(offer: Offer, codec: Codec, allows: Callable[[str], bool]) -> str:
     description = SessionDescription.parse(offer.sdp)
     media = description.media[0]
     wanted = [offer.payload_types[codec]]

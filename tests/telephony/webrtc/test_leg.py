@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from contract.calls import Codec, Outcome
-from telephony.errors import MediaError
+from telephony.errors import MediaError, ParseError
 from telephony.leg import Signal
 from telephony.media.plane import Plane
 from telephony.media.rtp_port import RtpPort, open_rtp_port
@@ -129,3 +129,17 @@ async def test_nothing_is_left_after_calls() -> None:
         await once()
     await asyncio.sleep(0.2)
     assert len(asyncio.all_tasks()) <= before
+
+
+async def test_a_broken_reconnect_leaves_the_call_as_it_was() -> None:
+    browser, leg = Browser(440), new_leg()
+    await call(browser, leg, Codec.PCMU)
+    with pytest.raises(ParseError):
+        await leg.take_offer("v=0\r\n")
+    with pytest.raises(MediaError):
+        await leg.take_offer(await Browser(800, Codec.OPUS).offer())
+    assert leg.endpoint is not None
+    ear = Ear(leg.endpoint)
+    await until(lambda: ear.hears(440))
+    await leg.hang_up()
+    await browser.close()
