@@ -13,6 +13,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from contract.calls import Codec, MediaCapabilities, Outcome, Party
 from telephony.errors import MediaError, ParseError
 from telephony.leg import LegEvents, Signal
+from telephony.media.frame import Endpoint
 from telephony.webrtc.endpoint import WebRtcEndpoint
 from telephony.webrtc.negotiation import Offer, advertised, allows_public, read_offer, trimmed
 
@@ -50,7 +51,8 @@ class WebRtcLeg:
     ) -> None:
         self.party = party
         self.events = LegEvents()
-        self.endpoint: WebRtcEndpoint | None = None
+        self.endpoint: Endpoint | None = None
+        self._audio: WebRtcEndpoint | None = None
         self.offer_arrived = asyncio.Event()
         self.connected = asyncio.Event()
         self._network = network or WebRtcNetwork()
@@ -71,16 +73,16 @@ class WebRtcLeg:
 
     def seconds_since_media(self) -> float | None:
         """Age of the browser's last packet; None while it never was connected."""
-        last = self.endpoint.last_media_at if self.endpoint is not None else None
+        last = self._audio.last_media_at if self._audio is not None else None
         return None if last is None else self._loop.time() - last
 
     async def settle(self, codec: Codec) -> None:
         """Fix the codec; an offer that waits is answered now."""
         if self._offer is not None and codec not in self._offer.codecs:
             raise MediaError(f"the browser does not offer {codec.value}")
-        if self.endpoint is None:
-            self.endpoint = WebRtcEndpoint(codec, self._loop.time)
-        elif self.endpoint.codec is not codec:
+        if self._audio is None:
+            self.endpoint = self._audio = WebRtcEndpoint(codec, self._loop.time)
+        elif self._audio.codec is not codec:
             raise MediaError("the browser's codec is fixed already")
         self._settled.set()
 
@@ -95,9 +97,9 @@ class WebRtcLeg:
         except TimeoutError:
             await self._end(Outcome.MEDIA_FAILED)
             raise MediaError("the offer was not answered in time") from None
-        if self._ended or self.endpoint is None or self._offer is not offer:
+        if self._ended or self._audio is None or self._offer is not offer:
             raise MediaError("the offer was overtaken")
-        return await self._answer(offer, self.endpoint)
+        return await self._answer(offer, self._audio)
 
     async def _answer(self, offer: Offer, endpoint: WebRtcEndpoint) -> str:
         remote = trimmed(offer, endpoint.codec, self._network.allows)
