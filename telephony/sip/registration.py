@@ -1,0 +1,130 @@
+"""Keeps one extension registered (RFC 3261 section 10, back-off of RFC 5626 section 4.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from telephony.errors import ParseError
+from telephony.sip.digest import Credentials, strongest
+from telephony.sip.message import Message
+from telephony.sip.uri import NameAddr
+from telephony.sip.useragent import Address, UserAgent, new_tag
+
+BASE_WAIT_SECONDS, MAX_WAIT_SECONDS = 30.0, 1800.0
+FIRST_RETRY_SECONDS = 2.0
+WRONG_PASSWORD, UNREACHABLE, REFUSED = "wrong-password", "unreachable", "refused"
+
+
+def wait_after(failures: int, roll: float) -> float:
+    """Seconds until the next try: doubling from 30 s to 1800 s, 50 to 100 % of it at random (`roll` 0..1)."""
+    if failures <= 1:
+        return FIRST_RETRY_SECONDS
+    longest = float(min(MAX_WAIT_SECONDS, BASE_WAIT_SECONDS * 2 ** min(failures - 2, 10)))
+    return longest * (0.5 + 0.5 * roll)
+
+
+@dataclass(slots=True)
+class Registrar:
+    """One extension at one registrar; `problem` is a code of LineStatus."""
+
+    agent: UserAgent
+    to: Address
+    domain: str
+    extension: str
+    credentials: Credentials
+    seconds: int
+    on_change: Callable[[], None]
+    registered: bool = False
+    problem: str = ""
+    _call_id: str = field(default_factory=lambda: secrets.token_hex(12))
+    _tag: str = field(default_factory=new_tag)
+    _cseq: int = 0
+
+    async def run(self) -> None:
+        """Register and refresh until cancelled; leaving says so to the registrar."""
+        failures = 0
+        while True:
+            granted = await self._register(self.seconds)
+            if granted:
+                failures = 0
+                await asyncio.sleep(granted * random.uniform(0.7, 0.9))
+            else:
+                failures += 1
+                await asyncio.sleep(wait_after(failures, random.random()))
+
+    async def leave(self) -> None:
+        """Unregister, if registered."""
+        if self.registered:
+            await self._register(0)
+
+    async def _register(self, seconds: int) -> int:
+        """Seconds granted, 0 on failure."""
+        proof: tuple[str, str] | None = None
+        for tries in range(3):
+            answer = await self._ask(seconds, proof)
+            if answer is None:
+                return self._became(False, UNREACHABLE)
+            if answer.status < 300:
+                self._became(seconds > 0, "")
+                return self._granted(answer, seconds)
+            if answer.status == 423 and answer.get("Min-Expires").isdigit():
+                seconds = min(3600, int(answer.get("Min-Expires")))
+                continue
+            challenge = strongest(answer.all("WWW-Authenticate") + answer.all("Proxy-Authenticate"))
+            if answer.status not in {401, 407} or challenge is None:
+                return self._became(False, WRONG_PASSWORD if answer.status == 403 and proof else REFUSED)
+            if not self.credentials.may_answer(challenge) or (tries and not challenge.stale and proof is not None):
+                return self._became(False, WRONG_PASSWORD)
+            name = "Authorization" if answer.status == 401 else "Proxy-Authorization"
+            proof = name, self.credentials.answer(challenge, "REGISTER", self._uri(), secrets.token_hex(8))
+        return self._became(False, WRONG_PASSWORD)
+
+    def _uri(self) -> str:
+        return f"sip:{self.domain}"
+
+    async def _ask(self, seconds: int, proof: tuple[str, str] | None) -> Message | None:
+        self._cseq += 1
+        address = f"<sip:{self.extension}@{self.domain}>"
+        message = Message(
+            method="REGISTER",
+            uri=self._uri(),
+            headers=(
+                ("Max-Forwards", "70"), ("From", f"{address};tag={self._tag}"), ("To", address), ("Call-ID", self._call_id),
+                ("CSeq", f"{self._cseq} REGISTER"), ("Contact", self.agent.contact(self.extension)),
+                ("Expires", str(seconds)), *([proof] if proof else []),
+            ),
+        )  # fmt: skip
+        final: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
+
+        def heard(answer: Message) -> None:
+            if answer.status >= 200 and not final.done():
+                final.set_result(answer)
+
+        def late() -> None:
+            if not final.done():
+                final.set_result(None)
+
+        self.agent.request(message, self.to, heard, late)
+        return await final
+
+    def _granted(self, answer: Message, asked: int) -> int:
+        """The registrar's word on how long, from our Contact or Expires."""
+        said = answer.get("Expires")
+        for value in answer.all("Contact"):
+            try:
+                contact = NameAddr.parse(value)
+            except ParseError:
+                continue
+            if contact.uri.port == self.agent.port and contact.params.get("expires", "").isdigit():
+                said = contact.params["expires"]
+        return max(5, min(int(said), 3600)) if said.isascii() and said.isdigit() else asked
+
+    def _became(self, registered: bool, problem: str) -> int:
+        if (registered, problem) != (self.registered, self.problem):
+            self.registered, self.problem = registered, problem
+            self.on_change()
+        return 0
