@@ -68,7 +68,7 @@ class Numbering:
         self.sequence = secrets.randbits(15)
         self.timestamp = secrets.randbits(32)
         self._in_sequence = self._in_timestamp = 0
-        self._now = -1.0
+        self._now = self._first_event = -1.0
         self._holes: dict[int, int] = {}
 
     def place(self, in_sequence: int, in_timestamp: int, now: float) -> tuple[int, int, bool] | None:
@@ -108,7 +108,10 @@ class Numbering:
 
     def begin_event(self, now: float) -> int:
         """The timestamp of an event that begins now (RFC 4733 section 2.2)."""
-        elapsed = int((now - self._now) * self.clock_rate_hz) if self._now >= 0 else 0
+        since = self._now if self._now >= 0 else self._first_event
+        if since < 0:
+            self._first_event = since = now
+        elapsed = int((now - since) * self.clock_rate_hz)
         return self.timestamp + max(elapsed, 0) & 0xFFFFFFFF
 
     def next_sequence(self) -> int:
