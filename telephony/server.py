@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Carriers:
-    """The concrete SIP, WebRTC and media parts; `bye` ends a journaled dialog."""
+    """The concrete SIP, WebRTC and media parts; `bye` ends a journaled dialog, `run` works until cancelled."""
 
     lines: Lines
     media: Media
@@ -45,6 +45,8 @@ class Carriers:
     render: Callable[[CallId], Awaitable[Rendered]]
     upload: Callable[[Path, UploadGrant], Awaitable[None]]
     forget: Callable[[CallId], None]
+    run: Callable[[Switchboard], Coroutine[Any, Any, None]]
+    close: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -101,13 +103,16 @@ async def serve(
         site = web.TCPSite(runner, config.bind, config.port)
         await site.start()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in (box.run(), uploader.run(), board.measure_lag())]
+            tasks = [
+                group.create_task(work) for work in (parts.run(board), box.run(), uploader.run(), board.measure_lag())
+            ]
             ready(board, runner.addresses[0][1])
             await stop.wait()
             await board.close()
             await runner.cleanup()
             for task in tasks:
                 task.cancel()
+        await asyncio.to_thread(parts.close)
     journal.close()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
-import importlib.util
 import json
 import os
 import sys
@@ -18,6 +16,7 @@ from aiohttp import web
 from workbench.card_check import check_reply
 from workbench.cast import CLIENT_ID, PLAYERS
 from workbench.events import BadTarget, Situation, build_event, send_event, target_url
+from workbench.pbx import program as pbx
 from workbench.server import Bench, make_app
 from workbench.supervisor import CannotRun, Stage, Supervisor, run
 from workbench.tokens import Issuer, private_key_pem
@@ -111,9 +110,7 @@ def main() -> int:
     try:
         stage = _stage()
         if arguments.verb == "pbx":
-            if importlib.util.find_spec("workbench.pbx") is None:
-                raise CannotRun("the demo PBX is not in this version")
-            return int(importlib.import_module("workbench.pbx").main(arguments.port))
+            return pbx.main(arguments.port)
         if arguments.verb == "event":
             return _event(stage, arguments)
         return _run(stage) if arguments.verb == "run" else _site(stage)

@@ -33,3 +33,8 @@ PLAYERS = {
     )
 }
 TENANTS = {"acme": ("Acme", "acme.example", "EC"), "zeta": ("Zeta", "zeta.example", "US")}
+
+
+def password_of(extension: str) -> str:
+    """The demo PBX's password of an extension; the PBX is on loopback only."""
+    return f"demo-{extension}"

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import errno
-import importlib.util
 import json
 import os
 import secrets
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS
+from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS, password_of
 
 HEALTHY_SECONDS = 45
 STOP_SECONDS = 8
@@ -132,16 +131,17 @@ def make_keys(path: Path) -> bool:
     return True
 
 
-def seed_commands(stage: Stage) -> list[list[str]]:
-    """Arguments of `python -m addon admin` that make the sample tenants, users and lines."""
+def seed_commands(stage: Stage) -> list[tuple[list[str], str]]:
+    """Arguments of `python -m addon admin` that make the sample tenants, users and lines, with what each reads."""
     commands = [
-        ["add-tenant", "--id", tenant, "--name", name, "--domain", domain, "--region", region]
+        (["add-tenant", "--id", tenant, "--name", name, "--domain", domain, "--region", region], "")
         for tenant, (name, domain, region) in TENANTS.items()
     ]
-    commands += [["add-line", "--tenant", t, "--registrar", f"127.0.0.1:{stage.pbx_port}"] for t in TENANTS]
+    commands += [(["add-line", "--tenant", t, "--registrar", f"127.0.0.1:{stage.pbx_port}"], "") for t in TENANTS]
     for p in PLAYERS.values():
         user = ["add-user", "--tenant", p.tenant, "--id", p.sub, "--name", p.name, "--email", p.email]
-        commands.append([*user, "--extension", p.extension, *(["--desk", p.desk] if p.desk else [])])
+        user += ["--extension", p.extension, *(["--desk", p.desk] if p.desk else []), "--password-stdin"]
+        commands.append((user, password_of(p.extension)))
     return commands
 
 
@@ -188,15 +188,16 @@ class Supervisor:
 
     async def seed(self) -> None:
         """Create tenants, users and lines through the add-on's own commands; repeating changes nothing."""
-        for arguments in seed_commands(self.stage):
+        for arguments, typed in seed_commands(self.stage):
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "addon", "admin", *arguments),
                 env=dict(self.env),
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            out, _ = await process.communicate()
+            out, _ = await process.communicate(f"{typed}\n".encode())
             if process.returncode:
                 shown = out.decode(errors="replace")[-1500:]
                 raise CannotRun(f"`python -m addon admin {' '.join(arguments)}` failed:\n{shown}")
@@ -252,27 +253,17 @@ def ended(child: Child) -> str:
     )
 
 
-def present(module: str) -> bool:
-    """Whether this version has the program."""
-    return importlib.util.find_spec(module) is not None
-
-
 async def start_all(supervisor: Supervisor) -> None:
     """Start the programs in the order in which they need each other."""
     stage, python = supervisor.stage, sys.executable
-    if present("workbench.pbx"):
-        await supervisor.start("pbx", python, "-m", "workbench", "pbx", "--port", str(stage.pbx_port))
+    await supervisor.start("pbx", python, "-m", "workbench", "pbx", "--port", str(stage.pbx_port))
     await supervisor.start("workbench", python, "-m", "workbench", "site")
     await supervisor.healthy("workbench", stage.bench + "/healthz")
     gunicorn = (python, "-m", "gunicorn", "main:app", "--bind", f"127.0.0.1:{stage.port}", "--workers", "1")
     await supervisor.start("addon", *gunicorn, "--threads", "8", "--graceful-timeout", "5")
-    if present("telephony.__main__"):
-        await supervisor.start("telephony", python, "-m", "telephony")
+    await supervisor.start("telephony", python, "-m", "telephony")
     await supervisor.healthy("addon", stage.base + "/healthz")
-    if present("telephony.__main__"):
-        await supervisor.healthy("telephony", stage.telephony + "/healthz")
-    else:
-        supervisor.say("  the telephony service is not in this version: cards decide, calls are not placed")
+    await supervisor.healthy("telephony", stage.telephony + "/healthz")
 
 
 async def run(supervisor: Supervisor) -> int:

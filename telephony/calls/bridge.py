@@ -23,6 +23,7 @@ class Bridge:
         self.call = call
         self._kit = kit
         self._group: asyncio.TaskGroup | None = None
+        self._running = asyncio.Event()
         self._user_watch: asyncio.Task[None] | None = None
         self.user, self.peer = user, peer
         self._ends: tuple[Endpoint, Endpoint] = (user.endpoint, peer.endpoint)
@@ -83,6 +84,7 @@ class Bridge:
         return answer
 
     async def _swap(self, leg: BrowserLeg) -> None:
+        await self._running.wait()
         assert leg.endpoint is not None and self._group is not None
         old, self.user = self.user, leg
         if self._user_watch is not None:
@@ -102,6 +104,7 @@ class Bridge:
         """Everything that goes on while two parties talk; leaves by CallOver."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            self._running.set()
             self._user_watch = group.create_task(self.watch(self.user))
             group.create_task(self.watch(self.peer))
             group.create_task(self.send_digits())

@@ -23,6 +23,7 @@ from telephony.media.spool import SIDES, SpooledFrame, read_spool
 MAX_RATE_HZ = 16000
 _DRIFT_SECONDS = 0.5
 _SNAP_SECONDS = 0.004
+_NOTHING_STATUS = 3
 _WAV = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
@@ -58,11 +59,15 @@ def _placed(frames: list[SpooledFrame], codec: Codec, rate_hz: int) -> Iterator[
             at += len(pcm)
 
 
+class NothingRecorded(MediaError):
+    """There is no sound to keep; trying again cannot help."""
+
+
 def render_file(spool_path: Path, wav_path: Path) -> float:
-    """Write the WAV file whole or not at all; its length in seconds. Raises MediaError when nothing was recorded."""
+    """Write the WAV file whole or not at all; its length in seconds. Raises NothingRecorded."""
     spool = read_spool(spool_path)
     if not spool.frames:
-        raise MediaError("nothing was recorded")
+        raise NothingRecorded("nothing was recorded")
     codec = Codec(spool.header["codec"])
     rate_hz = min(codec.sample_rate_hz, MAX_RATE_HZ)
     samples = round((max(frame.offset_ms for frame in spool.frames) / 1000 + 0.02) * rate_hz)
@@ -97,18 +102,20 @@ async def render(spool_path: Path, wav_path: Path) -> float:
         process.kill()
         await process.wait()
         raise
+    if process.returncode == _NOTHING_STATUS:
+        raise NothingRecorded("nothing was recorded")
     if process.returncode != 0:
         raise MediaError(f"rendering failed with status {process.returncode}")
     return float(json.loads(out)["seconds"])
 
 
 def main(arguments: list[str]) -> int:
-    """0, or 3 when nothing was recorded."""
+    """0, or the status that says that nothing was recorded."""
     os.nice(19)
     try:
         seconds = render_file(Path(arguments[0]), Path(arguments[1]))
-    except MediaError:
-        return 3
+    except NothingRecorded:
+        return _NOTHING_STATUS
     sys.stdout.write(json.dumps({"seconds": seconds}))
     return 0
 

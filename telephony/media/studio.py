@@ -11,7 +11,7 @@ from telephony.errors import MediaError
 from telephony.media import prompt
 from telephony.media.frame import Endpoint
 from telephony.media.plane import Plane
-from telephony.media.render import render
+from telephony.media.render import NothingRecorded, render
 from telephony.media.spool import SpoolTape, Syncer, spool_path
 
 _WRITTEN_SECONDS = 10.0
@@ -51,7 +51,7 @@ class Studio:
             raise MediaError("the recording is not on disk yet")
         spool = spool_path(self._directory, call)
         if not spool.exists():
-            raise MediaError("there is no recording")
+            raise NothingRecorded("there is no recording")
         wav = spool.with_suffix(".wav")
         return wav, await render(spool, wav)
 

@@ -276,6 +276,14 @@ class SipLeg:
         made = response(request, status, reason, self._tag, *headers)
         return made.with_body("application/sdp", body) if body else made
 
+    async def progress(self) -> None:
+        """183 with the settled codec: an inbound caller hears us before we answer (early media)."""
+        if self._stage is Stage.RINGING_IN and self._inbound is not None and self._theirs is not None:
+            if self.endpoint is None:
+                raise MediaError("no codec is settled")
+            body = self._answer(self._theirs)
+            self._inbound.respond(self._response(self._inbound.request, 183, "Session Progress", body))
+
     async def answer(self) -> None:
         """200 OK to an inbound caller, with the settled codec."""
         if self._stage is not Stage.RINGING_IN or self._inbound is None:

@@ -23,6 +23,7 @@ from telephony.sip.useragent import Address, UserAgent, new_tag
 
 RESOLVE_AGAIN_SECONDS = 30.0
 LEAVE_SECONDS = 1.0
+DRAIN_POLL_SECONDS = 0.5
 OpenRtp = Callable[[], Awaitable[RtpSocket]]
 OnInvite = Callable[["Trunk", Registration, SipLeg], None]
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Trunk:
     agent: UserAgent | None = None
     address: Address | None = None
     registrars: dict[UserId, Registrar] = field(default_factory=dict)
+    _retired: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def domain(self) -> str:
@@ -72,21 +74,35 @@ class Trunk:
         """The user's extension on this line."""
         return next((r for r in self.config.registrations if r.user == user), None)
 
+    def serves(self, user: UserId) -> bool:
+        """True when the user has an extension here."""
+        return self.registration(user) is not None
+
+    def retire(self) -> None:
+        """Unregister and take no new call; `run` returns when the last one ended."""
+        self._retired.set()
+
     async def run(self) -> None:
         """Resolve, bind, register every extension; leaving unregisters."""
-        while self.address is None:
+        while self.address is None and not self._retired.is_set():
             try:
                 self.address = await resolve(self.config.host, self.config.port, self.dev)
             except CarrierError:
                 self._unreachable()
                 await asyncio.sleep(RESOLVE_AGAIN_SECONDS)
+        if self.address is None:
+            return
         peer = self.address[0]
         self.agent = await UserAgent.open(self.bind_ip, 0, lambda ip: ip == peer, self._asked, self.advertised_ip)
         try:
             async with asyncio.TaskGroup() as group:
-                for registration in self.config.registrations:
-                    group.create_task(self._registrar(registration).run())
-                await asyncio.Event().wait()
+                keeping = [group.create_task(self._registrar(r).run()) for r in self.config.registrations]
+                await self._retired.wait()
+                for task in keeping:
+                    task.cancel()
+            await self._leave()
+            while self.agent.dialogs:  # noqa: ASYNC110 -- the agent's table has no event
+                await asyncio.sleep(DRAIN_POLL_SECONDS)
         finally:
             await self._leave()
             self.agent.close()

@@ -39,6 +39,9 @@ async def test_restart_says_bye_reports_once_and_stops_cleanly(tmp_path: Path) -
     async def bye(dialog: dict[str, Any]) -> None:
         byes.append(dialog["of"])
 
+    async def idle(_: Any) -> None:
+        await asyncio.Event().wait()
+
     async def never(*_: Any) -> Rendered:
         raise AssertionError
 
@@ -50,7 +53,9 @@ async def test_restart_says_bye_reports_once_and_stops_cleanly(tmp_path: Path) -
     url = str(addon.make_url("")).rstrip("/")
     config = Config(0, "127.0.0.1", url, url, tmp_path, True, "127.0.0.1", keys)
     lines, stop, ready = MemoryLines(), asyncio.Event(), asyncio.get_running_loop().create_future()
-    parts = Carriers(lines, MemoryMedia(), lambda _: ScriptedLeg(()), bye, never, never, lambda _: None)
+    parts = Carriers(
+        lines, MemoryMedia(), lambda _: ScriptedLeg(()), bye, never, never, lambda _: None, idle, lambda: None
+    )
     task = asyncio.ensure_future(serve(config, lambda _: parts, stop, lambda b, p: ready.set_result((b, p))))
     board, port = await asyncio.wait_for(ready, 5)
     body = wire.dumps(place("new", device=Device.DESK))

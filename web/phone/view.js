@@ -13,7 +13,7 @@ export function view(state, texts) {
     if (!state.user && state.link === 'signed-out') return signIn(t);
     if (ringing) return incoming(ringing, state, texts, call !== ringing);
     if (call) return callCard(call, state, texts, dialPad);
-    if (state.consent) return consent(state, t);
+    if (state.consent) return consent(state, texts);
     if (state.ended) return endedSheet(state.ended, texts);
     return tabs(state, texts);
   };

@@ -1,0 +1,51 @@
+"""`python -m telephony`: reads the environment, serves until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from telephony.carriers import build_carriers
+from telephony.config import BadConfig, Config, read_config
+from telephony.server import serve
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
+log = logging.getLogger("telephony")
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await serve(
+        config,
+        lambda addon: build_carriers(config, addon),
+        stop,
+        lambda _board, port: log.info("telephony answers on %s:%d", config.bind, port),
+    )
+
+
+def main() -> int:
+    """The exit status: 2 for settings that cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("aioice").setLevel(logging.WARNING)
+    try:
+        config = read_config(os.environ)
+    except BadConfig as error:
+        print("telephony cannot start:", *error.problems, sep="\n  ", file=sys.stderr)
+        return 2
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+        runner.run(_serve(config))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

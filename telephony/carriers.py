@@ -1,0 +1,85 @@
+"""The concrete SIP, WebRTC and media parts of one telephony process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from contract.calls import CallId
+from contract.uploads import UploadGrant
+from telephony.addon_client import AddonAway, AddonClient
+from telephony.calls.call import BrowserLeg, Call
+from telephony.calls.uploads import Hopeless, Rendered
+from telephony.config import Config
+from telephony.lines import Network, TrunkLines
+from telephony.media.render import NothingRecorded
+from telephony.media.rtp_port import RtpPort, open_rtp_port
+from telephony.media.studio import Studio
+from telephony.media.upload import UploadRefused, upload
+from telephony.sealed import SealedCache
+from telephony.server import Carriers
+from telephony.sip.dialog import Dialog
+from telephony.sip.message import Message
+from telephony.sip.useragent import Address, UserAgent
+from telephony.webrtc import guard
+from telephony.webrtc.leg import WebRtcLeg, WebRtcNetwork
+from telephony.webrtc.negotiation import allows_any, allows_public
+
+BYE_SECONDS = 5.0
+
+
+async def say_bye(bind_ip: str, advertised_ip: str, facts: dict[str, Any]) -> None:
+    """BYE for a dialog of an earlier run; a far end that knows it no more (481) is as good as one that hangs up."""
+    to: Address = (str(facts["to"][0]), int(facts["to"][1]))
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def over(_: Message | None = None) -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def heard(answer: Message) -> None:
+        if answer.status >= 200:
+            over()
+
+    agent = await UserAgent.open(bind_ip, 0, lambda ip: ip == to[0], lambda *_: None, advertised_ip)
+    try:
+        _, message = Dialog.from_json(facts["dialog"]).next("BYE", "")
+        agent.request(message, to, heard, over)
+        await asyncio.wait_for(done, BYE_SECONDS)
+    finally:
+        agent.close()
+
+
+def build_carriers(config: Config, addon: AddonClient) -> Carriers:
+    """Everything that calls need, bound to this configuration's addresses; call once in a process."""
+    guard.use_addresses([config.bind])
+    allows = allows_any if config.dev else allows_public
+    webrtc = WebRtcNetwork(config.bind, config.advertised_ip, allows)
+    studio = Studio(config.data_dir / "spool", time.monotonic)
+
+    async def rtp() -> RtpPort:
+        return await open_rtp_port(config.bind)
+
+    async def bye(facts: dict[str, Any]) -> None:
+        await say_bye(config.bind, config.advertised_ip, facts)
+
+    async def rendered(call: CallId) -> Rendered:
+        try:
+            return Rendered(*await studio.render(call))
+        except NothingRecorded as error:
+            raise Hopeless("nothing-recorded") from error
+
+    async def uploaded(path: Path, grant: UploadGrant) -> None:
+        try:
+            await upload(path, grant, addon.put_part, away=(AddonAway, OSError))
+        except UploadRefused as error:
+            raise Hopeless("storage-refused") from error
+
+    def browser(call: Call) -> BrowserLeg:
+        return WebRtcLeg(call.peer, webrtc)
+
+    network = Network(config.bind, config.advertised_ip, config.dev, rtp)
+    lines = TrunkLines(addon, SealedCache(config.data_dir / "sealed", config.keys["lines"]), network)
+    return Carriers(lines, studio, browser, bye, rendered, uploaded, studio.forget, lines.run, studio.close)

@@ -1,0 +1,198 @@
+"""Every tenant's PBX connections in this process: one trunk per line, replaced when its revision grows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from contract import wire
+from contract.calls import Codec
+from contract.events import LineStatus
+from contract.lines import LineConfig, Registration
+from contract.numbers import LineId, TenantId, UserId
+from telephony.addon_client import AddonAway, AddonClient
+from telephony.calls.call import Call
+from telephony.calls.switchboard import Switchboard
+from telephony.errors import BadCommand, CarrierError
+from telephony.leg import Leg
+from telephony.outbox import stored
+from telephony.sealed import SealedCache
+from telephony.sip.leg import SipLeg
+from telephony.sip.trunk import OpenRtp, Trunk
+
+Key = tuple[TenantId, LineId]
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
+_CACHED = "lines"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Addresses that trunks bind and advertise; `dev` allows a PBX on loopback."""
+
+    bind_ip: str
+    advertised_ip: str
+    dev: bool
+    open_rtp: OpenRtp
+
+
+@dataclass(slots=True)
+class TrunkLines:
+    """Implements `telephony.calls.kit.Lines`; `run` must be running before calls are placed."""
+
+    addon: AddonClient
+    cache: SealedCache
+    network: Network
+    board: Switchboard | None = None
+    _trunks: dict[Key, Trunk] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _line_of: WeakKeyDictionary[SipLeg, Key] = field(default_factory=WeakKeyDictionary)
+    _codecs: dict[LineId, Codec] = field(default_factory=dict)
+    _seq: int = 0
+
+    async def run(self, board: Switchboard) -> None:
+        """Learn the lines from the add-on, register them, serve until cancelled; leaving unregisters."""
+        self.board = board
+        try:
+            await self._learn()
+            await asyncio.Event().wait()
+        finally:
+            tasks = tuple(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _learn(self) -> None:
+        """The add-on's list; the last sealed one serves while the add-on is away."""
+        wait = RETRY_SECONDS
+        while True:
+            try:
+                configs = await self.addon.lines()
+                break
+            except AddonAway as error:
+                log.warning("the add-on gave no lines yet", extra={"error": str(error)})
+                for kept in await asyncio.to_thread(self._kept):
+                    await self.put(kept)
+                await asyncio.sleep(wait)
+                wait = min(LONGEST_RETRY_SECONDS, wait * 2)
+        for config in configs:
+            await self.put(config)
+
+    def _kept(self) -> tuple[LineConfig, ...]:
+        try:
+            listed = json.loads(self.cache.get(_CACHED) or b"[]")
+            return tuple(wire.loads(json.dumps(one).encode(), LineConfig) for one in listed)
+        except (ValueError, TypeError):
+            return ()
+
+    def _keep(self, configs: list[LineConfig]) -> None:
+        self.cache.put(_CACHED, json.dumps([json.loads(wire.dumps(config)) for config in configs]).encode())
+
+    async def put(self, config: LineConfig) -> None:
+        """Replace a line when its `rev` is newer; calls of the old trunk go on until they end."""
+        key = (config.tenant, config.line)
+        old = self._trunks.get(key)
+        if old is not None and old.config.rev >= config.rev:
+            return
+        if old is not None:
+            old.retire()
+        self._start(config)
+        await asyncio.to_thread(self._keep, [trunk.config for trunk in self._trunks.values()])
+
+    def _start(self, config: LineConfig) -> None:
+        net = self.network
+        trunk = Trunk(
+            config, net.dev, net.bind_ip, net.advertised_ip, net.open_rtp, self._invited, self._status_changed
+        )
+        self._trunks[(config.tenant, config.line)] = trunk
+        self._spawn(trunk.run(), f"line {config.tenant}/{config.line}")
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%s stopped by an error", task.get_name(), exc_info=task.exception())
+
+    def _invited(self, trunk: Trunk, registration: Registration, leg: SipLeg) -> None:
+        assert self.board is not None
+        config = trunk.config
+        self._line_of[leg] = (config.tenant, config.line)
+        self._spawn(self.board.invited(config.tenant, config.line, registration, leg), "an INVITE")
+
+    def _status_changed(self, trunk: Trunk, registration: Registration) -> None:
+        if self.board is None or self._trunks.get((trunk.config.tenant, trunk.config.line)) is not trunk:
+            return
+        config = trunk.config
+        registered, problem = trunk.status(registration.user)
+        told = {"registered": registered, "problem": problem}
+        self.board.phones.tell((config.tenant, registration.user), "line.status", told)
+        self._seq += 1
+        stamp = f"{config.tenant}/{config.line}/{registration.extension.digits}:{time.time_ns()}"
+        event = LineStatus(
+            stamp, self._seq, config.tenant, config.line, registration.extension.digits, registered, problem
+        )
+        self._spawn(self._report(event), "a line's status")
+
+    async def _report(self, event: LineStatus) -> None:
+        assert self.board is not None
+        await asyncio.to_thread(self.board.kit.journal.commit, stored(event))
+        self.board.on_ended()
+
+    def _found(self, tenant: TenantId, user: UserId, line: LineId) -> tuple[Trunk, Registration]:
+        trunk = self._trunks.get((tenant, line))
+        registration = trunk.registration(user) if trunk is not None else None
+        if trunk is None or registration is None:
+            raise BadCommand("no-line")
+        return trunk, registration
+
+    def dial(self, call: Call, dial: str, codecs: tuple[Codec, ...]) -> Leg:
+        """An outgoing leg; raises BadCommand("no-line")."""
+        trunk, registration = self._found(call.tenant, call.user, call.line)
+        try:
+            leg = trunk.outgoing(registration, dial, codecs)
+        except CarrierError as error:
+            raise BadCommand("no-line") from error
+        self._line_of[leg] = (call.tenant, call.line)
+        return leg
+
+    def desk_of(self, call: Call) -> str:
+        """Extension of the user's desk phone; raises BadCommand("no-device")."""
+        _, registration = self._found(call.tenant, call.user, call.line)
+        if registration.desk is None:
+            raise BadCommand("no-device")
+        return registration.desk.digits
+
+    def has(self, tenant: TenantId, user: UserId, line: LineId) -> bool:
+        """True when the line has a registration for the user."""
+        trunk = self._trunks.get((tenant, line))
+        return trunk is not None and trunk.registration(user) is not None
+
+    def status(self, tenant: TenantId, user: UserId) -> tuple[bool, str]:
+        """Registered on any line, else the first problem."""
+        found = [
+            trunk.status(user) for (owner, _), trunk in self._trunks.items() if owner == tenant and trunk.serves(user)
+        ]
+        return next((status for status in found if status[0]), found[0] if found else (False, ""))
+
+    def last_codec(self, line: LineId) -> Codec:
+        """What the line's PBX chose last, G.711 µ-law before its first call."""
+        return self._codecs.get(line, Codec.PCMU)
+
+    def dialog(self, leg: Leg) -> dict[str, Any] | None:
+        """What the journal must keep to say BYE after a restart."""
+        if not isinstance(leg, SipLeg):
+            return None
+        key = self._line_of.get(leg)
+        if key is not None and leg.endpoint is not None:
+            self._codecs[key[1]] = leg.endpoint.codec
+        return leg.journal_facts()

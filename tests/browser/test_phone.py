@@ -1,0 +1,189 @@
+"""A real Chromium dials, hears, is heard, holds, rings, reloads and reconnects against an aiortc peer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.phone_stand_in import PhoneStand, running
+
+pytestmark = pytest.mark.browser
+FFT = """async () => { const c = new AudioContext(); await c.resume(); const a = c.createAnalyser(); a.fftSize = 16384;
+ c.createMediaStreamSource(document.getElementById('remote').srcObject).connect(a); await new Promise(r => setTimeout(r, 900));
+ const b = new Float32Array(a.frequencyBinCount); a.getFloatFrequencyData(b); let k = 0; b.forEach((v, i) => { if (v > b[k]) k = i; });
+ return k * c.sampleRate / a.fftSize; }"""
+
+
+@pytest.fixture(scope="module")
+def phone_stand() -> Iterator[PhoneStand]:
+    with running() as stand:
+        yield stand
+
+
+@pytest.fixture(scope="module")
+def talker(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    path = tmp_path_factory.mktemp("mic") / "mic.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 48000, 0, "NONE", ""))
+        file.writeframes((np.sin(2 * np.pi * 1000 * np.arange(96000) / 48000) * 12000).astype(np.int16).tobytes())
+    browser = chromium.browser_type.launch(
+        executable_path=shutil.which("chromium"),
+        args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+              f"--use-file-for-fake-audio-capture={path}", "--autoplay-policy=no-user-gesture-required",
+              "--allow-loopback-in-peer-connection"],
+    )  # fmt: skip
+    yield browser
+    browser.close()
+
+
+PLAIN_MIC = """const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = () => real({audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}});"""
+
+
+@pytest.fixture
+def context(talker: Browser, phone_stand: PhoneStand) -> Iterator[BrowserContext]:
+    phone_stand.reset()
+    made = talker.new_context(viewport={"width": 360, "height": 640})
+    made.add_init_script(PLAIN_MIC)
+    made.set_default_timeout(8000)
+    yield made
+    made.close()
+
+
+def opened(context: BrowserContext, stand: PhoneStand, path: str = "/phone") -> Page:
+    page = context.new_page()
+    page.on("pageerror", lambda error: print("pageerror", error))
+    page.goto(stand.url + path)
+    return page
+
+
+def soon(check: Callable[[], bool]) -> None:
+    end = time.monotonic() + 6
+    while not check():
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.05)
+
+
+def dial(page: Page) -> None:
+    expect(page.get_by_text("Ready")).to_be_visible()
+    page.keyboard.type("600")
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator("#word")).to_have_text("Connected")
+
+
+def shot(page: Page, name: str) -> None:
+    folder = os.environ.get("SHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"phone-{name}.png")
+
+
+def test_a_call_is_heard_both_ways_and_controlled(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    page = opened(context, phone_stand)
+    dial(page)
+    assert abs(page.evaluate(FFT) - 650) < 10
+    soon(lambda: len(phone_stand.heard) > 60)
+    assert abs(phone_stand.tone_heard_hz() - 1000) < 10
+    page.get_by_role("button", name="Mute").click()
+    expect(page.get_by_role("button", name="Mute")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Control+Shift+H")
+    expect(page.locator("#word")).to_have_text("On hold")
+    page.get_by_role("button", name="Keypad").click()
+    page.keyboard.type("5")
+    page.get_by_role("button", name="6 MNO").click()
+    soon(lambda: [p["digits"] for m, p in phone_stand.asked if m == "call.dtmf"] == ["5", "6"])
+    shot(page, "keypad-in-call")
+    page.get_by_role("button", name="Hang up").click()
+    expect(page.get_by_text("Call ended")).to_be_visible()
+    shot(page, "ended")
+
+
+def test_a_reload_attaches_again_with_the_same_timer_and_poor_quality_shows(
+    context: BrowserContext, phone_stand: PhoneStand
+) -> None:
+    page = opened(context, phone_stand)
+    dial(page)
+    answered = next(iter(phone_stand.calls.values()))["answered_at"]
+    time.sleep(1.2)
+    page.reload()
+    soon(lambda: "reconnect" in [p.get("reason") for m, p in phone_stand.asked if m == "media.offer"])
+    page.wait_for_function("document.getElementById('remote').srcObject")
+    assert abs(page.evaluate(FFT) - 650) < 10
+    minutes, seconds = page.locator("#timer").inner_text().split(":")
+    assert abs(int(minutes) * 60 + int(seconds) - (time.time() - answered)) < 1.6
+    page.evaluate("""() => { let n = 0; RTCPeerConnection.prototype.getStats = async () => new Map([['i', {type: 'inbound-rtp',
+      jitter: 0.01, packetsReceived: (n += 50), packetsLost: n / 2}]]); }""")
+    expect(page.locator("#quality")).to_have_text("Poor connection", timeout=14000)
+    phone_stand.do(phone_stand.change(next(iter(phone_stand.calls)), recording="on"))
+    expect(page.locator("#rec")).to_have_text("Recording")
+    shot(page, "call")
+
+
+def test_an_incoming_call_is_answered_or_declined(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    page = opened(context, phone_stand)
+    expect(page.get_by_text("Ready")).to_be_visible()
+    phone_stand.do(phone_stand.change("in1", direction="inbound", state="ringing"))
+    expect(page.get_by_role("button", name="Answer")).not_to_be_focused()
+    shot(page, "incoming")
+    page.get_by_role("button", name="Answer").click()
+    expect(page.locator("#word")).to_have_text("Connected")
+    page.keyboard.press("Control+Shift+X")
+    expect(page.get_by_text("Call ended")).to_be_visible()
+    phone_stand.do(phone_stand.change("in2", direction="inbound", state="ringing"))
+    page.get_by_role("button", name="Decline").click()
+    expect(page.get_by_text("Declined")).to_be_visible()
+
+
+def test_a_second_window_is_remote_until_it_takes_over(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    first = opened(context, phone_stand)
+    expect(first.get_by_text("Ready")).to_be_visible()
+    second = opened(context, phone_stand)
+    second.get_by_role("button", name="Use this window").click()
+    expect(first.get_by_role("button", name="Use this window")).to_be_visible()
+    expect(second.get_by_role("button", name="Use this window")).to_have_count(0)
+
+
+def test_a_lost_line_shows_and_returns(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    page = opened(context, phone_stand)
+    expect(page.get_by_text("Ready")).to_be_visible()
+    phone_stand.refuse_ticket = True
+    phone_stand.do(phone_stand.drop())
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    phone_stand.refuse_ticket = False
+    expect(page.get_by_text("Ready")).to_be_visible()
+
+
+def test_a_refused_microphone_is_explained(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    context.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); };"
+    )
+    page = opened(context, phone_stand)
+    expect(page.get_by_text("Ready")).to_be_visible()
+    page.keyboard.type("600")
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("allow the microphone")
+
+
+def test_consent_is_asked_before_the_call_and_a_ticket_leaves_the_address(
+    context: BrowserContext, phone_stand: PhoneStand
+) -> None:
+    phone_stand.consented = False
+    page = opened(context, phone_stand, "/phone?ticket=abc")
+    expect(page.locator("#number")).to_have_value("600")
+    assert "ticket" not in page.url
+    page.get_by_role("button", name="Call", exact=True).click()
+    page.get_by_role("button", name="Agree and record").click()
+    expect(page.locator("#word")).to_have_text("Connected")
+
+
+def test_nobody_signed_in_gets_the_way_in(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    phone_stand.signed_in = False
+    page = opened(context, phone_stand)
+    expect(page.get_by_role("link", name="Sign in with Google")).to_have_attribute("href", "/login?next=/phone")
