@@ -8,9 +8,13 @@ from pathlib import Path
 from flask import Flask, Response, jsonify, request, send_from_directory
 
 from addon.config import Config
+from addon.doors.browser import BrowserDoor, register
 from addon.doors.cards import MAX_BODY_BYTES, BadBody, CardDoor
 from addon.doors.google import Keys, NotGoogle, Verifier
+from addon.doors.playback import PlayLinks
+from addon.doors.sign_in import SignInDoor
 from addon.doors.telephony import Answer, TelephonyDoor
+from addon.doors.web_session import WebSessions
 from addon.ports.outside import Ports
 from addon.store.tenancy import Tenancy
 from cards.surface import Action, Trigger
@@ -21,11 +25,15 @@ SIGNED_HEADERS = ("X-CTC-Key", "X-CTC-Time", "X-CTC-Nonce", "X-CTC-Signature")
 
 def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys) -> Flask:
     """The add-on over these ports; building it reads and writes nothing."""
-    app = Flask("addon", static_folder=None)
+    app = Flask("addon", static_folder=None, template_folder="pages/templates")
     app.config["MAX_CONTENT_LENGTH"] = 9_000_000
     verifier = Verifier(keys, config.issuers, config.service_account, config.oauth_client_id, ports.now)
     _card_routes(app, CardDoor(config, verifier, tenancy, ports))
     _telephony_routes(app, TelephonyDoor(config, tenancy, ports))
+    sessions = WebSessions(config, tenancy, ports)
+    people = Verifier(keys, config.issuers, config.service_account, config.web_client_id, ports.now)
+    sign_in = SignInDoor(config, people, sessions, ports.sign_in)
+    register(app, BrowserDoor(config, sessions, sign_in, PlayLinks(config), ports))
     _health(app, ports)
     _icons(app)
     app.after_request(_headers(config.dev))
@@ -37,6 +45,8 @@ def _headers(dev: bool) -> Callable[[Response], Response]:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        response.headers.setdefault("Permissions-Policy", "microphone=(), camera=(), geolocation=()")
+        response.headers["X-Frame-Options"] = "DENY"
         response.headers.setdefault("Cache-Control", "no-store")
         if not dev:
             response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"

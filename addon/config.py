@@ -32,6 +32,10 @@ class Config:
     certs_url: str
     gmail_api_url: str
     people_api_url: str
+    auth_url: str
+    token_url: str
+    web_client_id: str
+    web_client_secret: str = field(repr=False)
     issuers: frozenset[str]
     dev: bool
     keys: Mapping[str, Mapping[str, bytes]] = field(repr=False)
@@ -52,6 +56,9 @@ class Config:
         for name in ("ADDON_SERVICE_ACCOUNT", "OAUTH_CLIENT_ID"):
             if not env.get(name):
                 problems.append(f"{name} is missing: take it from projects.getAuthorization")
+        for name in ("WEB_CLIENT_ID", "WEB_CLIENT_SECRET"):
+            if not env.get(name):
+                problems.append(f"{name} is missing: make a web client on the console's credentials page")
         keys = _keys(env.get("KEYS_FILE", ".keys/keys.json"), problems)
         if problems:
             raise BadConfig("; ".join(problems))
@@ -65,6 +72,10 @@ class Config:
             certs_url=env.get("GOOGLE_CERTS_URL", "https://www.googleapis.com/oauth2/v3/certs"),
             gmail_api_url=env.get("GMAIL_API_URL", "https://gmail.googleapis.com").rstrip("/"),
             people_api_url=env.get("PEOPLE_API_URL", "https://people.googleapis.com").rstrip("/"),
+            auth_url=env.get("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth"),
+            token_url=env.get("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token"),
+            web_client_id=env["WEB_CLIENT_ID"],
+            web_client_secret=env["WEB_CLIENT_SECRET"],
             issuers=GOOGLE_ISSUERS | ({env["GOOGLE_ISSUER"]} if dev and env.get("GOOGLE_ISSUER") else set()),
             dev=dev,
             keys=keys,

@@ -20,6 +20,8 @@ TRIGGERS: dict[Trigger, Handler] = {
 ACTIONS: dict[Action, Handler] = {
     Action.PLACE_CALL: calls.place,
     Action.OPEN_PHONE: calls.open_phone,
+    Action.OPEN_SETTINGS: home.open_settings,
+    Action.OPEN_RECORDING: calls.open_recording,
     Action.HANG_UP: calls.hang_up,
     Action.CHOOSE_DEVICE: home.choose_device,
     Action.SHOW_PERSON: people.show_person,

@@ -10,6 +10,7 @@ from flask import Flask
 from addon.adapters.directory_objects import DirectoryObjects
 from addon.adapters.gmail_api import GmailApi
 from addon.adapters.google_keys import GoogleKeys
+from addon.adapters.google_sign_in import GoogleSignIn
 from addon.adapters.local_tasks import LocalTasks
 from addon.adapters.people_api import PeopleApi
 from addon.adapters.sqlite_documents import SqliteDocuments
@@ -31,6 +32,7 @@ def build_ports(config: Config) -> Ports:
         telephony=TelephonyHttp(config.telephony_url, Keys(config.keys["addon-to-telephony"]), time.time),
         gmail=GmailApi(config.gmail_api_url),
         people=PeopleApi(config.people_api_url),
+        sign_in=GoogleSignIn(config.token_url, config.web_client_id, config.web_client_secret),
         now=time.time,
         new_id=lambda: secrets.token_hex(16),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from addon.domain.call_record import CallRecord
 from addon.domain.dialing import DialPlan
+from addon.domain.presence import Presence
 from addon.domain.recordings import Recording
 from cards.parts import call_button, party_name
 from cards.person import what_happens
@@ -11,15 +12,24 @@ from cards.recent_calls import recording_row
 from cards.surface import Action
 from cards.text import Texts, escaped, plain, shown_number
 from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextParagraph, section
+from contract.calls import Device
 
 
-def call_card(record: CallRecord, recording: Recording | None, *, now: float, texts: Texts) -> Card:
-    """The facts of a finished call, as the telephony service measured them."""
+def call_card(
+    record: CallRecord,
+    recording: Recording | None,
+    device: Device,
+    presence: Presence | None,
+    *,
+    now: float,
+    texts: Texts,
+) -> Card:
+    """The facts of a finished call, as the telephony service measured them; `device` is where I call back from."""
     outcome = texts.html(f"outcome.{record.outcome.value}")
     address = escaped(shown_number(record.peer.address)) if record.peer.address else texts.html("call.withheld")
     rule = TextParagraph(texts.html("call.rule", why=texts.t(f"rule.{record.recording_rule.value}")))
     problem = TextParagraph(texts.html("recording.problem")) if record.recording_problem else None
-    back = ButtonList((call_button(record.peer.address, None, None, texts.t("call.back"), primary=True),))
+    back = ButtonList((call_button(record.peer.address, device, presence, texts.t("call.back"), primary=True),))
     return Card(
         "call",
         plain(record.peer.name) or plain(shown_number(record.peer.address)) or texts.t("call.withheld"),

@@ -35,12 +35,17 @@ def _unsigned(action: Action, params: Mapping[str, str]) -> Mapping[str, str]:
     return params
 
 
+def _no_ticket(dial: str) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where our buttons lead; `sign` may add parameters (a nonce) to a click."""
+    """Where our buttons lead; `sign` may add parameters (a nonce) to a click, `ticket` signs a page's visitor in."""
 
     base_url: str
     sign: Callable[[Action, Mapping[str, str]], Mapping[str, str]] = _unsigned
+    ticket: Callable[[str], Mapping[str, str]] = _no_ticket
 
     def page(self, page: Page, params: Mapping[str, str]) -> str:
         """The URL of a page; `{id}` in its path is filled, the rest becomes the query."""
@@ -176,8 +181,9 @@ def _render_actions(reply: Reply, links: Links) -> Json:
             return {"action": _navigation([{"popToRoot": True}], notice)}
         case Notify(text):
             return {"action": {"notification": {"text": text}}}
-        case OpenPage(page, params):
-            return {"action": {"link": {"url": links.page(page, params), "openAs": "FULL_SIZE", "onClose": "NOTHING"}}}
+        case OpenPage(page, params, dial):
+            url = links.page(page, {**params, **links.ticket(dial)})
+            return {"action": {"link": {"url": url, "openAs": "FULL_SIZE", "onClose": "NOTHING"}}}
         case DraftEdit(html):
             insert = {"type": "IN_PLACE_INSERT", "insertContents": [{"content": html, "contentType": "MUTABLE_HTML"}]}
             return {"hostAppAction": {"gmailAction": {"updateDraftActionMarkup": {"updateBody": insert}}}}

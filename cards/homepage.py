@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from addon.domain.call_record import CallRecord
 from addon.domain.presence import LiveCall, Presence
 from addon.domain.tenant import Settings, User
-from cards.parts import call_row, party_name, phone_button, settings_button
+from cards.parts import call_button, call_row, party_name, phone_button, settings_button
 from cards.surface import Action
 from cards.text import Texts, plain
 from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextInput, TextParagraph, Widget, section
@@ -53,7 +53,7 @@ def homepage_card(
     live = [_live(call, texts) for call in presence.calls] if presence else []
     rows: list[Widget] = [call_row(record, now=now, texts=texts) for record in recent[:5]]
     dial = TextInput("to", texts.t("home.dial"), hint=texts.t("home.dial_hint"))
-    call = Button(texts.t("call.call"), Do(Action.PLACE_CALL, keep_input=True), primary=True)
+    call = call_button("", settings.device, presence, texts.t("call.call"), primary=True)
     more = ButtonList((Button(texts.t("home.all_calls"), Do(Action.SHOW_RECENT)),))
     return Card(
         "home",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from addon.domain.call_record import CallRecord
-from addon.domain.dialing import DialPlan
 from addon.domain.presence import Presence
-from cards.surface import Action, Page
+from cards.surface import Action
 from cards.text import Texts, escaped, shown_number
-from cards.widgets import Button, DecoratedText, Do, OnClick, Open
+from cards.widgets import Button, DecoratedText, Do
 from contract.calls import Device, Direction, Party
 
 
@@ -18,14 +17,13 @@ def party_name(party: Party, texts: Texts) -> str:
     return escaped(shown_number(party.address)) if party.address else texts.html("call.withheld")
 
 
-def call_button(
-    to: str, plan: DialPlan | None, presence: Presence | None, label: str, *, primary: bool = False
-) -> Button:
-    """Dials at once where a device is ready, otherwise opens the webphone with the number."""
-    ready = plan is not None and plan.device is Device.DESK
-    ready = ready or (presence is not None and presence.webphone)
-    click: OnClick = Do(Action.PLACE_CALL, {"to": to}) if ready else Do(Action.OPEN_PHONE, {"to": to}, dynamic=True)
-    return Button(label, click, primary=primary)
+def call_button(to: str, device: Device, presence: Presence | None, label: str, *, primary: bool = False) -> Button:
+    """Dials at once where the device is ready, otherwise opens the webphone; `to` "" takes what the form says."""
+    ready = device is Device.DESK or (presence is not None and presence.webphone)
+    params, typed = ({"to": to} if to else {}), not to
+    if ready:
+        return Button(label, Do(Action.PLACE_CALL, params, keep_input=typed), primary=primary)
+    return Button(label, Do(Action.OPEN_PHONE, params, dynamic=True, keep_input=typed), primary=primary)
 
 
 def call_row(record: CallRecord, *, now: float, texts: Texts) -> DecoratedText:
@@ -52,4 +50,4 @@ def settings_button(texts: Texts) -> Button:
 
 def phone_button(texts: Texts) -> Button:
     """Opens the webphone's window."""
-    return Button(texts.t("home.open_phone"), Open(Page.PHONE, overlay=True))
+    return Button(texts.t("home.open_phone"), Do(Action.OPEN_PHONE, dynamic=True))

@@ -48,7 +48,9 @@ def _number_rows(
         " · ".join(part for part in (label, source) if part),
         "<br>".join(escaped(line, 300) for line in what_happens(plan, texts)),
         "PHONE",
-        button=call_button(number.e164, plan, presence, texts.t("call.call"), primary=first) if plan.may_call else None,
+        button=call_button(number.e164, plan.device, presence, texts.t("call.call"), primary=first)
+        if plan.may_call
+        else None,
     )
 
 

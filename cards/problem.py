@@ -11,3 +11,11 @@ def problem_card(title: str, text: str, *, texts: Texts, retry: Action | None = 
     """`title` and `text` are already in the reader's language and safe to show."""
     again = ButtonList((Button(texts.t("problem.retry"), Do(retry)),)) if retry else None
     return Card("problem", plain(title), (section(TextParagraph(escaped(text, 600)), again),))
+
+
+def no_phone_card(shown: str, to: str, *, texts: Texts) -> Card:
+    """No window of the webphone is open any more: offers to open one that dials."""
+    click = Do(Action.OPEN_PHONE, {"to": to}, dynamic=True)
+    button = ButtonList((Button(texts.t("call.open_and_call"), click, primary=True),))
+    words = TextParagraph(texts.html("problem.no-phone"))
+    return Card("no-phone", plain(shown) or texts.t("problem.title"), (section(words, button),))

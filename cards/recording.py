@@ -6,14 +6,16 @@ from addon.domain.call_record import CallRecord
 from addon.domain.recordings import Recording
 from cards.parts import party_name
 from cards.recent_calls import deletion
-from cards.surface import Action, Page
+from cards.surface import Action
 from cards.text import Texts
-from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, Open, TextParagraph, section
+from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextParagraph, section
 
 
 def recording_card(recording: Recording, record: CallRecord | None, *, now: float, texts: Texts) -> Card:
     """Only its owner is shown this."""
-    play = Button(texts.t("recording.play"), Open(Page.RECORDING, {"id": recording.call}, overlay=True), primary=True)
+    play = Button(
+        texts.t("recording.play"), Do(Action.OPEN_RECORDING, {"call": recording.call}, dynamic=True), primary=True
+    )
     delete = Button(texts.t("recording.delete"), Do(Action.ASK_DELETE_RECORDING, {"call": recording.call}))
     cut = TextParagraph(texts.html("recording.cut_short")) if recording.cut_short else None
     return Card(

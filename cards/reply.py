@@ -49,10 +49,11 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class OpenPage:
-    """Open one of our pages (answer to a dynamic link)."""
+    """Open one of our pages, signed in (answer to a dynamic link); `dial` is what the webphone then calls."""
 
     page: Page
     params: Mapping[str, str] = field(default_factory=dict)
+    dial: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from addon.domain.consent import Consent
 from addon.domain.tenant import Settings, Tenant, User
-from cards.surface import Action, Page
+from cards.surface import Action
 from cards.text import LANGUAGES, Texts, escaped
 from cards.widgets import (
     Button,
@@ -13,7 +13,6 @@ from cards.widgets import (
     Choice,
     DecoratedText,
     Do,
-    Open,
     SelectionInput,
     SwitchControl,
     TextParagraph,
@@ -76,7 +75,7 @@ def settings_card(
                 ButtonList((save,)),
             ),
             section(
-                ButtonList((Button(texts.t("data.title"), Do(Action.SHOW_MY_DATA)), Button(texts.t("settings.page"), Open(Page.SETTINGS)))),
+                ButtonList((Button(texts.t("data.title"), Do(Action.SHOW_MY_DATA)), Button(texts.t("settings.page"), Do(Action.OPEN_SETTINGS, dynamic=True)))),
                 TextParagraph(escaped(user.email)),
             ),
         ),

@@ -28,6 +28,8 @@ class Action(StrEnum):
 
     PLACE_CALL = "call.place"
     OPEN_PHONE = "phone.open"
+    OPEN_SETTINGS = "settings.open"
+    OPEN_RECORDING = "recording.open"
     HANG_UP = "call.hangup"
     CHOOSE_DEVICE = "device.choose"
     SHOW_PERSON = "person.show"

@@ -63,10 +63,11 @@ class PutLine:
 
 @dataclass(frozen=True, slots=True)
 class EndSessions:
-    """Close every webphone of a user (sign-out, suspension)."""
+    """Close the webphones of a user: those of one web `session` (sign-out), all when it is "" (suspension)."""
 
     tenant: TenantId
     user: UserId
+    session: str = ""
 
 
 Command = PlaceCall | HangUp | HoldCall | StopRecording | PutLine | EndSessions

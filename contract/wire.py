@@ -167,6 +167,7 @@ class JoinTicket:
     """Lets one browser act as one user for one purpose, once, within 30 s.
 
     `purpose`: "page" (card -> web session), "phone" (webphone WebSocket). `dial` is what to call, "" for nothing.
+    `session` is the digest of the web session that asked for a phone ticket.
     """
 
     purpose: str
@@ -176,7 +177,7 @@ class JoinTicket:
     nonce: str
     expires_at: float
     dial: str = ""
-    name: str = ""
+    session: str = ""
 
 
 def mint_ticket(keys: Keys, ticket: JoinTicket) -> str:

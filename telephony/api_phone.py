@@ -63,6 +63,7 @@ class Page:
     role: str = "remote"
     alive_at: float = 0.0
     person: Person | None = None
+    web_session: str = ""
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
 
     def send(self, message: dict[str, Any]) -> None:
@@ -231,7 +232,7 @@ async def _hello(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[st
     resumed = text(resume, "session", None, 64) if isinstance(resume, dict) else None
     if not door.spend(ticket.nonce, door.now()):
         raise RpcError("bad-ticket")
-    page.person = (ticket.tenant, ticket.user)
+    page.person, page.web_session = (ticket.tenant, ticket.user), ticket.session
     role = door.board.phones.attach(page.person, page, resumed)
     seq = door.board.seq()
     return {

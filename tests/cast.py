@@ -23,7 +23,7 @@ from addon.domain.presence import Presence
 from addon.domain.tenant import Tenant, User
 from addon.event import UserTokens
 from addon.ports.documents import Document
-from addon.ports.google import Mailbox, Message
+from addon.ports.google import CodeRefused, Mailbox, Message
 from addon.ports.indexes import Query
 from addon.ports.outside import Ports
 from addon.ports.telephony import TelephonyAway
@@ -32,7 +32,7 @@ from addon.store.tenancy import Tenancy
 from contract.commands import Command, CommandResult
 from contract.numbers import LineId, TenantId, UserId
 from workbench.cast import ALL_SCOPES as SCOPES
-from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT
+from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, WEB_CLIENT_ID
 from workbench.tokens import Issuer
 
 NOW = 1_795_500_000.0
@@ -111,6 +111,20 @@ class Mail:
         return person
 
 
+class Google:
+    """The token endpoint, in memory: an ID token for each code, and what was asked."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
+        self.asked: list[tuple[str, str, str]] = []
+
+    def exchange(self, code: str, verifier: str, redirect_uri: str) -> str:
+        self.asked.append((code, verifier, redirect_uri))
+        if code not in self.tokens:
+            raise CodeRefused
+        return self.tokens[code]
+
+
 class FixedKeys:
     """The issuer's key set."""
 
@@ -126,6 +140,7 @@ class House:
     now: float = NOW
     telephony: Switchboard = field(default_factory=Switchboard)
     mail: Mail = field(default_factory=Mail)
+    google: Google = field(default_factory=lambda: Google())
     app: Flask = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,6 +149,7 @@ class House:
         ids = iter(range(10**9))
         self.ports = Ports(
             self.documents, self.objects, LocalTasks(self.folder / "t.sqlite"), self.telephony, self.mail, self.mail,
+            self.google,
             lambda: self.now, lambda: f"{next(ids):032x}",
         )  # fmt: skip
         self.tenancy = Tenancy(self.documents, Seal(KEYS["lines"]))
@@ -145,18 +161,22 @@ class House:
             )
             self.tenancy.of(tenant).users.put(user)
         config = Config(
-            BASE,
-            self.folder,
-            "",
-            "",
-            SERVICE_ACCOUNT,
-            CLIENT_ID,
-            "",
-            "",
-            "",
-            frozenset({"https://accounts.google.com"}),
-            False,
-            KEYS,
+            base_url=BASE,
+            data_dir=self.folder,
+            telephony_url="",
+            telephony_ws_url="wss://phone.example/phone",
+            service_account=SERVICE_ACCOUNT,
+            oauth_client_id=CLIENT_ID,
+            certs_url="",
+            gmail_api_url="",
+            people_api_url="",
+            auth_url="https://accounts.google.com/o/oauth2/v2/auth",
+            token_url="",
+            web_client_id=WEB_CLIENT_ID,
+            web_client_secret="CANARY-web-secret",
+            issuers=frozenset({"https://accounts.google.com"}),
+            dev=False,
+            keys=KEYS,
         )
         self.app = create_app(config, self.ports, self.tenancy, FixedKeys())
 

@@ -28,7 +28,7 @@ def _stage() -> Stage:
         raise CannotRun(f"PORT={text}: a number from 1024 to 65500 is needed")
     data = Path(os.environ.get("DATA_DIR", ".data")).absolute()
     keys = Path(os.environ.get("KEYS_FILE", ".keys/keys.json")).absolute()
-    return Stage(int(text), data, keys, os.environ.get("OAUTH_CLIENT_SECRET", "workbench-client"))
+    return Stage(int(text), data, keys, os.environ.get("WEB_CLIENT_SECRET", "workbench-client"))
 
 
 def _issuer(stage: Stage) -> Issuer:

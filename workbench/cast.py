@@ -8,6 +8,7 @@ from cards.surface import SCOPES
 
 SERVICE_ACCOUNT = "service-100200300400@gcp-sa-gsuiteaddons.iam.gserviceaccount.com"
 CLIENT_ID = "100200300400-workbench.apps.googleusercontent.com"
+WEB_CLIENT_ID = "100200300400-web.apps.googleusercontent.com"
 ALL_SCOPES = tuple(scope.url for scope in SCOPES)
 
 

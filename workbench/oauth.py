@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from workbench.cast import CLIENT_ID, PLAYERS, Player
+from workbench.cast import PLAYERS, WEB_CLIENT_ID, Player
 from workbench.tokens import LIFE_SECONDS, Issuer
 
 CODE_SECONDS = 60
@@ -46,7 +46,7 @@ class SignIn:
         """The account chooser, or the redirect with a code once `account` is chosen."""
         query = request.query
         redirect = query.get("redirect_uri", "")
-        if query.get("client_id") != CLIENT_ID or not redirect.startswith(self.addon_url + "/"):
+        if query.get("client_id") != WEB_CLIENT_ID or not redirect.startswith(self.addon_url + "/"):
             return web.Response(status=400, text="unknown client or redirect address")
         if query.get("response_type") != "code" or query.get("code_challenge_method", "S256") != "S256":
             return web.Response(status=400, text="only the code flow with S256 is offered")
@@ -76,7 +76,7 @@ class SignIn:
         form = {name: str(value) for name, value in (await request.post()).items()}
         grant = self.grants.pop(form.get("code", ""), None)
         secret_ok = hmac.compare_digest(form.get("client_secret", "").encode(), self.client_secret.encode())
-        if form.get("client_id") != CLIENT_ID or not secret_ok:
+        if form.get("client_id") != WEB_CLIENT_ID or not secret_ok:
             return web.json_response({"error": "invalid_client"}, status=401)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -92,7 +92,9 @@ class SignIn:
         return web.json_response(
             {
                 "access_token": self.issuer.access_token(grant.player, scopes, now=self.now()),
-                "id_token": self.issuer.user_token(grant.player, now=self.now(), nonce=grant.nonce),
+                "id_token": self.issuer.user_token(
+                    grant.player, now=self.now(), nonce=grant.nonce, client_id=WEB_CLIENT_ID
+                ),
                 "expires_in": LIFE_SECONDS - 1,
                 "scope": grant.scope,
                 "token_type": "Bearer",

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS, password_of
+from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS, WEB_CLIENT_ID, password_of
 
 HEALTHY_SECONDS = 45
 STOP_SECONDS = 8
@@ -78,7 +78,8 @@ class Stage:
             "TELEPHONY_WS_URL": self.telephony.replace("http", "ws") + "/phone",
             "ADDON_SERVICE_ACCOUNT": SERVICE_ACCOUNT,
             "OAUTH_CLIENT_ID": CLIENT_ID,
-            "OAUTH_CLIENT_SECRET": self.client_secret,
+            "WEB_CLIENT_ID": WEB_CLIENT_ID,
+            "WEB_CLIENT_SECRET": self.client_secret,
             "GOOGLE_CERTS_URL": self.bench + "/oauth2/certs",
             "GOOGLE_ISSUER": "https://accounts.google.com",
             "GOOGLE_AUTH_URL": self.bench + "/oauth2/auth",

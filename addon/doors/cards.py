@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from cards.problem import problem_card
 from cards.reply import Push, Reply, RequestScopes, Update
 from cards.surface import SCOPES, Action, Trigger
 from cards.text import Texts
+from contract.wire import TICKET_SECONDS, JoinTicket, Keys, mint_ticket
 
 MAX_BODY_BYTES = 1_000_000
 log = logging.getLogger("addon.cards")
@@ -87,7 +89,7 @@ class CardDoor:
     def _for_user(self, what: Trigger | Action, event: Event, claims: Claims, texts: Texts) -> dict[str, Any]:
         request = self._request(event, claims, texts)
         clicks = Clicks(self._secret(), request.tenant.id, request.user.id, EFFECTS, self.ports.new_id)
-        links = Links(self.config.base_url, clicks.sign(request.now))
+        links = Links(self.config.base_url, clicks.sign(request.now), self._tickets(request))
         if isinstance(what, Action) and not clicks.spend(
             what, event.parameters.get(PARAMETER, ""), request.store, now=request.now
         ):
@@ -96,6 +98,18 @@ class CardDoor:
         else:
             reply = dispatch(what, request)
         return to_json(reply, wrapped=isinstance(what, Action), links=links)
+
+    def _tickets(self, request: Request) -> Callable[[str], Mapping[str, str]]:
+        """A ticket that signs this user in to the page that a click opens."""
+
+        def ticket(dial: str) -> Mapping[str, str]:
+            made = JoinTicket(
+                "page", request.tenant.id, request.user.id, self.config.base_url, self.ports.new_id(),
+                request.now + TICKET_SECONDS, dial,
+            )  # fmt: skip
+            return {"ticket": mint_ticket(Keys(self.config.keys["tickets"]), made)}
+
+        return ticket
 
     def _secret(self) -> bytes:
         return next(iter(self.config.keys["web"].values()))

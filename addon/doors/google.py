@@ -90,11 +90,19 @@ class Verifier:
 
     def user(self, token: str) -> Claims | None:
         """The user of `userIdToken`; None when there is none, NotGoogle for a bad one."""
-        if not token:
-            return None
+        return _user(self._claims(token, self.client_id)) if token else None
+
+    def signed_in(self, token: str, nonce: str) -> Claims:
+        """The user of Sign in with Google, for the request that carried `nonce`; raises NotGoogle."""
         claims = self._claims(token, self.client_id)
-        subject, email = claims.get("sub"), claims.get("email")
-        if not isinstance(subject, str) or not isinstance(email, str) or not subject or "/" in subject:
+        if not nonce or claims.get("nonce") != nonce:
             raise NotGoogle
-        domain, name = claims.get("hd"), claims.get("name")
-        return Claims(subject, email, domain if isinstance(domain, str) else "", name if isinstance(name, str) else "")
+        return _user(claims)
+
+
+def _user(claims: Mapping[str, Any]) -> Claims:
+    subject, email = claims.get("sub"), claims.get("email")
+    if not isinstance(subject, str) or not isinstance(email, str) or not subject or "/" in subject:
+        raise NotGoogle
+    domain, name = claims.get("hd"), claims.get("name")
+    return Claims(subject, email, domain if isinstance(domain, str) else "", name if isinstance(name, str) else "")

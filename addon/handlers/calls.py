@@ -12,11 +12,12 @@ from addon.usecases.place_call import needs_consent, place_call, plan_call
 from cards.call import call_card, calling_card
 from cards.consent import consent_card
 from cards.homepage import homepage_card
-from cards.problem import problem_card
+from cards.problem import no_phone_card, problem_card
 from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
 from cards.reply import Notify, OpenPage, PopThen, PopToRoot, Push, Reply, Update
 from cards.surface import Page
+from contract.calls import Device
 from contract.commands import HangUp
 
 
@@ -32,6 +33,12 @@ def _place(request: Request, to: str) -> Reply:
     texts = request.texts
     plan = plan_call(to, request.user, request.tenant, request.settings, request.store, now=request.now)
     call, verdict = None, plan.verdict
+    if plan.may_call and plan.device is Device.BROWSER:
+        presence = request.presence()
+        if presence is None:
+            raise PartAway
+        if not presence.webphone:
+            return Push(no_phone_card(plan.shown, to, texts=texts))
     if plan.may_call:
         callee = request.store.contacts.owner(request.user.id, plan.e164) if plan.e164 else None
         call, verdict = place_call(plan, request.user, request.tenant, request.store, request.ports, callee)
@@ -43,8 +50,14 @@ def _place(request: Request, to: str) -> Reply:
 
 def open_phone(request: Request) -> Reply:
     """Open the webphone's window with the number in it."""
-    to = request.parameter("to")
-    return OpenPage(Page.PHONE, {"to": to} if to else {})
+    return OpenPage(Page.PHONE, dial=request.parameter("to") or request.event.input("to"))
+
+
+def open_recording(request: Request) -> Reply:
+    """Open the player of one recording of mine."""
+    if request.store.recordings.get(request.user.id, request.call()) is None:
+        raise Gone
+    return OpenPage(Page.RECORDING, {"id": request.call()})
 
 
 def hang_up(request: Request) -> Reply:
@@ -73,7 +86,10 @@ def show_call(request: Request) -> Reply:
     if record is None:
         raise Gone
     recording = request.store.recordings.get(request.user.id, record.call)
-    return Push(call_card(record, recording, now=request.now, texts=request.texts))
+    card = call_card(
+        record, recording, request.settings.device, request.presence(), now=request.now, texts=request.texts
+    )
+    return Push(card)
 
 
 def show_recording(request: Request) -> Reply:

@@ -11,9 +11,9 @@ from addon.usecases.save_settings import save_settings
 from cards.compose import compose_card
 from cards.homepage import homepage_card
 from cards.my_data import my_data_card
-from cards.reply import DraftEdit, Notify, Push, Reply, RequestScopes, Update
+from cards.reply import DraftEdit, Notify, OpenPage, Push, Reply, RequestScopes, Update
 from cards.settings import settings_card
-from cards.surface import SCOPES
+from cards.surface import SCOPES, Page
 from cards.text import LANGUAGES, escaped, shown_number
 from cards.widgets import Card
 from contract.calls import Device
@@ -61,6 +61,11 @@ def _settings(request: Request) -> Card:
 def show_settings(request: Request) -> Reply:
     """The settings card."""
     return Push(_settings(request))
+
+
+def open_settings(request: Request) -> Reply:
+    """Open the settings page."""
+    return OpenPage(Page.SETTINGS)
 
 
 def save(request: Request) -> Reply:

@@ -10,7 +10,7 @@ from addon.event import UserTokens
 
 
 class GoogleError(Exception):
-    """GoogleError > ScopeMissing | TokenExpired | GoogleAway."""
+    """GoogleError > ScopeMissing | CodeRefused | GoogleAway."""
 
 
 class ScopeMissing(GoogleError):
@@ -42,6 +42,18 @@ class Message:
     recipients: tuple[Mailbox, ...]
     subject: str
     text: str
+
+
+class CodeRefused(GoogleError):
+    """Google does not take the sign-in code: it is old, spent or another client's."""
+
+
+class SignIn(Protocol):
+    """Sign in with Google: the code flow's back channel."""
+
+    def exchange(self, code: str, verifier: str, redirect_uri: str) -> str:
+        """The ID token for a code (RFC 6749 section 4.1.3, RFC 7636); raises CodeRefused, GoogleAway."""
+        ...
 
 
 class Gmail(Protocol):

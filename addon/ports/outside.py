@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from addon.ports.documents import Documents
-from addon.ports.google import Gmail, People
+from addon.ports.google import Gmail, People, SignIn
 from addon.ports.objects import Objects
 from addon.ports.tasks import Tasks
 from addon.ports.telephony import Telephony
@@ -22,5 +22,6 @@ class Ports:
     telephony: Telephony
     gmail: Gmail
     people: People
+    sign_in: SignIn
     now: Callable[[], float]
     new_id: Callable[[], str]

@@ -11,11 +11,12 @@ from addon.store.lines import Lines
 from addon.store.nonces import Nonces
 from addon.store.numbers import NumberIndex
 from addon.store.seal_port import Sealing
+from addon.store.sessions import Sessions
 from addon.store.usage import UsageCounter
 from addon.store.users import Consents, SettingsStore, Users
 from contract.numbers import TenantId, UserId
 
-USER_COLLECTIONS = ("settings", "consents", "heads", "calls", "recordings", "blocks", "contacts", "usage")
+USER_COLLECTIONS = ("settings", "consents", "heads", "calls", "recordings", "blocks", "contacts", "usage", "sessions")
 
 
 class TenantStore:
@@ -38,6 +39,7 @@ class TenantStore:
         self.lines = Lines(documents, root, tenant, seal)
         self.audit = AuditTrail(documents, root)
         self.nonces = Nonces(documents, root)
+        self.sessions = Sessions(documents, root)
 
     def everything_of(self, user: UserId) -> Iterator[Document]:
         """Every document of one user, their own entry included (access, export, erasure)."""

@@ -35,10 +35,19 @@ def needs_consent(user: User, tenant: Tenant, settings: Settings, store: TenantS
 
 
 def place_call(
-    plan: DialPlan, user: User, tenant: Tenant, store: TenantStore, ports: Ports, callee: Person | None = None
+    plan: DialPlan,
+    user: User,
+    tenant: Tenant,
+    store: TenantStore,
+    ports: Ports,
+    callee: Person | None = None,
+    call_id: CallId | None = None,
 ) -> tuple[CallId | None, Verdict]:
-    """The call's id, or the verdict that a limit gave at the last moment; raises PartAway."""
-    call = CallId(ports.new_id())
+    """The call's id, or the verdict that a limit gave at the last moment; raises PartAway.
+
+    A `call_id` that was placed before is not placed again: telephony knows it.
+    """
+    call = call_id or CallId(ports.new_id())
     verdict = store.usage.reserve_call(user.id, call, plan, tenant, ports.now())
     if verdict not in {Verdict.ALLOWED, Verdict.EMERGENCY}:
         return None, verdict

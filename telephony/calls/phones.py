@@ -19,6 +19,7 @@ class Window(Protocol):
     session: str
     role: str
     alive_at: float
+    web_session: str
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Queue one notification; never blocks."""
@@ -82,13 +83,14 @@ class Phones:
         for window in tuple(self._windows.get(person, [])):
             window.notify(method, params)
 
-    def end_sessions(self, person: Person) -> int:
-        """Close every window of a person."""
-        windows = tuple(self._windows.get(person, []))
+    def end_sessions(self, person: Person, web_session: str = "") -> bool:
+        """Close a person's windows, or those of one web session; True when the phone was among them."""
+        windows = [w for w in self._windows.get(person, []) if web_session in {"", w.web_session}]
+        phone = any(window.role == "phone" for window in windows)
         for window in windows:
             self.detach(person, window)
             window.close("session.ended")
-        return len(windows)
+        return phone
 
     def people(self) -> tuple[Person, ...]:
         """Everyone with a window."""

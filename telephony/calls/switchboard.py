@@ -267,10 +267,11 @@ async def _put_line(board: Switchboard, command: PutLine) -> None:
 
 
 async def _end_sessions(board: Switchboard, command: EndSessions) -> None:
-    board.phones.end_sessions((command.tenant, command.user))
-    for call in board.of((command.tenant, command.user)):
-        if call.device is Device.BROWSER:
-            call.hang_up()
+    person = (command.tenant, command.user)
+    if board.phones.end_sessions(person, command.session):
+        for call in board.of(person):
+            if call.device is Device.BROWSER:
+                call.hang_up()
 
 
 COMMANDS: dict[type[Any], Callable[[Switchboard, Any], Awaitable[None]]] = {

@@ -67,6 +67,11 @@ class PhoneStand:
             "device": "browser",
             "language": "en",
             "rev": 1,
+            "may_record": True,
+            "retention_max_days": 365,
+            "has_desk": True,
+            "consent": {"granted": True, "at": 1795500000.0, "version": "2026-11"},
+            "consent_version": "2026-12",
         }
     )
     seq: int = 0
@@ -208,6 +213,7 @@ class PhoneStand:
             return web.json_response({"error": {"kind": "busy", "text": ""}}, status=503)
         if path == "/api/consents":
             self.consented = True
+            self.settings["consent"] = {"granted": body["granted"], "at": time.time(), "version": "2026-12"}
         if path == "/api/settings" and method == "PUT":
             self.settings = body | {"rev": body["rev"] + 1}
         return web.json_response(self.answer(path))
@@ -228,6 +234,8 @@ class PhoneStand:
                 "lines": ["Not recorded: recording is off", "Calls from your browser"],
             },
             "/api/settings": self.settings,
+            "/api/recordings": {"recordings": [past | {"call": "p2", "recording": kept}]},
+            "/api/calls/p2": past | {"call": "p2", "recording": kept},
             "/api/calls": {
                 "calls": [
                     past

@@ -171,14 +171,13 @@ def test_a_refused_microphone_is_explained(context: BrowserContext, phone_stand:
     expect(page.get_by_role("alert")).to_contain_text("allow the microphone")
 
 
-def test_consent_is_asked_before_the_call_and_a_ticket_leaves_the_address(
+def test_a_ticket_leaves_the_address_and_dials_after_the_consent_is_asked(
     context: BrowserContext, phone_stand: PhoneStand
 ) -> None:
     phone_stand.consented = False
     page = opened(context, phone_stand, "/phone?ticket=abc")
-    expect(page.locator("#number")).to_have_value("600")
+    expect(page.get_by_role("button", name="Agree and record")).to_be_visible()
     assert "ticket" not in page.url
-    page.get_by_role("button", name="Call", exact=True).click()
     page.get_by_role("button", name="Agree and record").click()
     expect(page.locator("#word")).to_have_text("Connected")
 

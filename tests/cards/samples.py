@@ -16,7 +16,7 @@ from cards.contact import add_contact_card
 from cards.homepage import homepage_card
 from cards.my_data import my_data_card
 from cards.person import person_card
-from cards.problem import problem_card
+from cards.problem import no_phone_card, problem_card
 from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
 from cards.settings import settings_card
@@ -78,8 +78,8 @@ def all_cards(language: str, name: str = "Ana Pérez", number: str = "098 765 43
         "person-unknown": person_card(None, name, [], [], [], SETTINGS, None, [], **at),
         "recent": recent_calls_card(records, {CallId("c1"): recording, CallId("c2"): held}, **at),
         "recent-empty": recent_calls_card([], {}, **at),
-        "call": call_card(records[0], recording, **at),
-        "call-missed": call_card(record("m", Outcome.NO_ANSWER, Direction.INBOUND, ""), None, **at),
+        "call": call_card(records[0], recording, Device.BROWSER, here, **at),
+        "call-missed": call_card(record("m", Outcome.NO_ANSWER, Direction.INBOUND, ""), None, Device.DESK, None, **at),
         "calling": calling_card("+593 98 765 4321", plan(), texts=texts, call="c9"),
         "recording": recording_card(recording, records[0], **at),
         "recording-held": recording_card(held, None, **at),
@@ -96,6 +96,7 @@ def all_cards(language: str, name: str = "Ana Pérez", number: str = "098 765 43
         "contact": add_contact_card(name, "a@x.example", found, texts.t("contact.error"), texts=texts),
         "compose": compose_card(USER, [E164, "1001"], texts=texts),
         "compose-empty": compose_card(USER, [], texts=texts),
+        "no-phone": no_phone_card("+593 2 234 5678", "+59322345678", texts=texts),
         "problem": problem_card(texts.t("problem.title"), texts.t("problem.away"), texts=texts, retry=Action.REFRESH),
     }
     for kind in ConsentKind:

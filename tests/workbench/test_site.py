@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from workbench.cast import ALL_SCOPES, CLIENT_ID, PLAYERS
+from workbench.cast import ALL_SCOPES, PLAYERS, WEB_CLIENT_ID
 from workbench.events import BadTarget, Situation, build_event, target_url
 from workbench.mails import load_mails
 from workbench.server import Bench, make_app
@@ -80,7 +80,7 @@ async def test_a_code_is_spent_once_and_bound_to_its_verifier(client: Client) ->
     verifier = "v" * 50
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
-        "client_id": CLIENT_ID,
+        "client_id": WEB_CLIENT_ID,
         "redirect_uri": ADDON + "/login/callback",
         "response_type": "code",
         "state": "st",
@@ -97,7 +97,7 @@ async def test_a_code_is_spent_once_and_bound_to_its_verifier(client: Client) ->
     form = {
         "grant_type": "authorization_code",
         "code": back["code"][0],
-        "client_id": CLIENT_ID,
+        "client_id": WEB_CLIENT_ID,
         "client_secret": "s3cret",
         "redirect_uri": query["redirect_uri"],
         "code_verifier": verifier,

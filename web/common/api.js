@@ -37,7 +37,7 @@ export async function me() {
   try {
     const found = await get('/api/me');
     csrf = found.csrf;
-    return found;
+    return found.user;
   } catch (error) {
     if (error.status === 401) return null;
     throw error;

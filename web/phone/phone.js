@@ -1,5 +1,5 @@
 /** The webphone: joins the server's snapshots, the media and the view. */
-import { get, post } from '../common/api.js';
+import { get, me, post } from '../common/api.js';
 import { morph } from '../common/dom.js';
 import { loadTexts } from '../common/text.js';
 import { bindKeys } from './keys.js';
@@ -9,6 +9,7 @@ import { openSession } from './session.js';
 import { Tones } from './tones.js';
 import { view } from './view.js';
 
+const STAY_MS = 600000;
 const root = document.getElementById('root');
 const texts = await loadTexts(document.documentElement.lang);
 const { t } = texts;
@@ -16,6 +17,7 @@ document.title = t('phone.title');
 const tones = new Tones();
 let notification = null;
 let planTimer = 0;
+let wanted = '';
 
 const state = {
   user: null, link: 'connecting', role: 'remote', line: { registered: false, problem: '' }, calls: [], tab: 'keypad', number: '',
@@ -86,6 +88,10 @@ line.addEventListener('welcome', ({ detail }) => {
   for (const call of detail.calls) {
     const again = state.role === 'phone' && call.media !== 'none';
     took(again ? { ...call, media: 'wanted' } : call, call.answered_at || call.media === 'up' ? 'reconnect' : 'initial');
+  }
+  if (wanted) {
+    place(wanted);
+    wanted = '';
   }
 });
 line.addEventListener('call.state', ({ detail }) => took(detail));
@@ -202,14 +208,16 @@ setInterval(() => state.calls.length && show({ now: Date.now() / 1000 }), 500);
 
 show();
 try {
-  const { user, dial } = await openSession();
+  const { user, dial, go } = await openSession();
   if (!user) show({ link: 'signed-out' });
   else {
     show({ user });
     line.open();
     loadRecents();
     media.list();
-    if (dial) setNumber(dial);
+    if (go) wanted = dial;
+    else if (dial) setNumber(dial);
+    setInterval(() => me().catch(() => {}), STAY_MS);
   }
 } catch {
   show({ link: 'lost', error: t('error.offline') });

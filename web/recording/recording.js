@@ -1,5 +1,6 @@
 /** Plays one recording and deletes it on request. */
-import { del, get, me } from '../common/api.js';
+import { openSession } from '../phone/session.js';
+import { del, get, post } from '../common/api.js';
 import { h } from '../common/dom.js';
 import { loadTexts } from '../common/text.js';
 
@@ -13,6 +14,30 @@ document.title = t('page.recording');
 function page(...inside) {
   root.replaceChildren(h('main', { class: 'sheet' }, h('a', { href: '/phone', class: 'button tonal' }, t('page.back')),
     h('h1', {}, t('page.recording')), h('section', { class: 'panel' }, ...inside)));
+}
+
+/** The address of the sound lives five minutes and is noted as one act of listening: it is asked for at the click. */
+function listen(said) {
+  const sound = h('audio', { controls: true, hidden: true, 'aria-label': t('page.recording') });
+  const start = h('button', { type: 'button', class: 'primary' }, t('rec.play'));
+  const begin = async (at = 0) => {
+    try {
+      sound.src = (await post(`${path}/plays`)).url;
+      sound.hidden = false;
+      start.hidden = true;
+      sound.currentTime = at;
+      await sound.play();
+      said.textContent = '';
+    } catch (error) {
+      if (error.name !== 'AbortError') said.textContent = error.message || t('error.our-error');
+    }
+  };
+  start.addEventListener('click', () => begin());
+  sound.addEventListener('error', () => {
+    start.hidden = false;
+    said.textContent = t('rec.again');
+  });
+  return h('div', { class: 'field' }, start, sound);
 }
 
 function player(call) {
@@ -29,13 +54,12 @@ function player(call) {
       (error) => { said.textContent = error.message || t('error.our-error'); }));
   });
   page(h('h2', {}, call.peer.name || call.peer.address || t('peer.withheld')), h('p', { class: 'hint' }, texts.moment(call.started_at)),
-    h('audio', { controls: true, preload: 'metadata', src: `${path}/audio`, 'aria-label': t('page.recording') }),
+    listen(said),
     h('p', {}, t('rec.deletes', { date: texts.date(call.recording.purge_at) })), h('p', { class: 'hint' }, t('rec.rule')), remove, said);
 }
 
-if (await me()) {
-  const { calls } = await get('/api/calls');
-  const call = calls.find((one) => one.call === id && one.recording);
-  if (call) player(call);
+if ((await openSession()).user) {
+  const call = await get(`/api/calls/${encodeURIComponent(id)}`).catch(() => null);
+  if (call?.recording) player(call);
   else page(h('p', {}, t('rec.missing')));
 } else location.replace(`/login?next=${encodeURIComponent(location.pathname)}`);

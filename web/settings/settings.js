@@ -1,12 +1,13 @@
 /** Settings, consent and the user's stored data. */
-import { del, get, me, post, put } from '../common/api.js';
+import { openSession } from '../phone/session.js';
+import { del, get, post, put } from '../common/api.js';
 import { h, morph } from '../common/dom.js';
 import { loadTexts } from '../common/text.js';
 
 const root = document.getElementById('root');
 const texts = await loadTexts(document.documentElement.lang);
 const { t } = texts;
-const DAYS = [7, 30, 90, 180, 365];
+const DAYS = [1, 7, 30, 90, 180, 365];
 const LANGUAGES = { en: 'English', es: 'Español', pt: 'Português' };
 const state = { settings: null, recordings: [], asking: '', said: '' };
 document.title = t('page.settings');
@@ -15,18 +16,27 @@ const select = (name, label, options, value) => h('div', { class: 'field' }, h('
   h('select', { id: name, name }, Object.entries(options).map(([id, shown]) => h('option', { value: id, selected: String(value) === id }, shown))));
 const act = (name, label, kind, arg) => h('button', { type: 'button', class: kind, 'data-do': name, 'data-arg': arg, 'data-key': name }, label);
 
+const agreed = (s) => Boolean(s.consent?.granted && s.consent.version === s.consent_version);
+
+function consentWords(s) {
+  if (agreed(s)) return t('set.agreed', { date: texts.date(s.consent.at), version: s.consent.version });
+  return t(s.record_calls ? 'set.on-not-agreed' : 'set.not-agreed');
+}
+
 function view() {
   const s = state.settings;
-  const days = Object.fromEntries([...new Set([...DAYS, s.retention_days])].sort((a, b) => a - b).map((n) => [n, t('set.days', { n })]));
+  const days = Object.fromEntries([...new Set([...DAYS.filter((n) => n <= s.retention_max_days), s.retention_days])].sort((a, b) => a - b).map((n) => [n, t('set.days', { n })]));
   return h('main', { class: 'sheet' }, h('a', { href: '/phone', class: 'button tonal' }, t('page.back')), h('h1', {}, t('page.settings')),
     h('p', { role: 'status', class: 'hint' }, state.said),
     h('section', { class: 'panel' },
-      h('label', { class: 'row', for: 'record_calls' }, h('span', {}, t('set.recording')), h('input', { type: 'checkbox', id: 'record_calls' })),
+      s.may_record ? h('label', { class: 'row', for: 'record_calls' }, h('span', {}, t('set.recording')), h('input', { type: 'checkbox', id: 'record_calls' }))
+        : h('p', {}, t('rule.tenant-off')),
       select('retention_days', t('set.retention'), days, s.retention_days),
       h('p', { class: 'hint' }, t('set.retention-effect', { n: s.retention_days, date: texts.date(Date.now() / 1000 + s.retention_days * 86400) })),
-      select('device', t('set.device'), { browser: t('set.device.browser'), desk: t('set.device.desk') }, s.device),
-      select('language', t('set.language'), LANGUAGES, (s.language || texts.language).slice(0, 2)),
-      act('withdraw', t('set.withdraw'), 'danger')),
+      s.has_desk && select('device', t('set.device'), { browser: t('set.device.browser'), desk: t('set.device.desk') }, s.device),
+      select('language', t('set.language'), { '': t('set.language.auto'), ...LANGUAGES }, s.language),
+      h('p', { class: 'hint' }, consentWords(s)),
+      agreed(s) && act('withdraw', t('set.withdraw'), 'danger')),
     h('section', { class: 'panel' }, h('h2', {}, t('set.data')), state.recordings.length ? h('ul', { class: 'list' }, state.recordings.map(row)) : h('p', {}, t('set.no-data'))),
     act('signout', t('set.signout'), 'tonal'),
     state.asking && question());
@@ -42,7 +52,7 @@ function question() {
   const consent = state.asking === 'consent';
   return h('dialog', { 'data-key': state.asking, 'aria-labelledby': 'asked' }, h('form', { method: 'dialog' },
     h('h2', { id: 'asked' }, t(consent ? 'consent.title' : 'rec.delete.sure')),
-    consent && h('p', {}, t('consent.text')), consent && h('p', { class: 'hint' }, t('consent.version', { version: '2026-11' })),
+    consent && h('p', {}, t('consent.text')), consent && h('p', { class: 'hint' }, t('consent.version', { version: state.settings.consent_version })),
     act('yes', t(consent ? 'consent.yes' : 'rec.delete'), consent ? 'primary' : 'danger'), act('no', t('cancel'), 'tonal')));
 }
 
@@ -51,7 +61,8 @@ function show(change = {}) {
   const wanted = view();
   if (root.firstElementChild) morph(root.firstElementChild, wanted);
   else root.append(wanted);
-  document.getElementById('record_calls').checked = state.settings.record_calls;
+  const box = document.getElementById('record_calls');
+  if (box) box.checked = state.settings.record_calls;
   const dialog = root.querySelector('dialog');
   if (dialog && !dialog.open) {
     dialog.removeAttribute('open');
@@ -66,7 +77,7 @@ async function save(change) {
   show({ settings, said: t('set.saved') });
 }
 
-const recordings = async () => (await get('/api/calls')).calls.filter((call) => call.recording);
+const recordings = async () => (await get('/api/recordings')).recordings;
 const ACTS = {
   withdraw: async () => {
     await post('/api/consents', { kind: 'recording', granted: false });
@@ -87,7 +98,10 @@ const ACTS = {
     }
   },
 };
-const failed = (error) => show({ asking: '', said: error.message && error.status ? error.message : t('error.our-error') });
+async function failed(error) {
+  const settings = error.status === 409 ? await get('/api/settings').catch(() => state.settings) : state.settings;
+  show({ asking: '', settings, said: error.message && error.status ? error.message : t('error.our-error') });
+}
 
 root.addEventListener('click', (event) => {
   const target = event.target.closest('[data-do]');
@@ -95,10 +109,11 @@ root.addEventListener('click', (event) => {
 });
 root.addEventListener('change', ({ target }) => {
   if (target.id === 'record_calls') {
-    if (target.checked) show({ asking: 'consent' });
+    if (target.checked && !agreed(state.settings)) show({ asking: 'consent' });
+    else if (target.checked) save({ record_calls: true }).catch(failed);
     else save({ record_calls: false }).catch(failed);
   } else save({ [target.name]: target.name === 'retention_days' ? Number(target.value) : target.value }).catch(failed);
 });
 
-if (await me()) show({ settings: await get('/api/settings'), recordings: await recordings() });
+if ((await openSession()).user) show({ settings: await get('/api/settings'), recordings: await recordings() });
 else location.replace('/login?next=/settings');

@@ -116,9 +116,9 @@ def test_a_forbidden_number_is_refused_with_the_reason(house: House) -> None:
 
 
 def test_without_telephony_the_cards_stay_and_a_call_says_try_again(house: House) -> None:
-    house.telephony.away = True
     home = house.post("/on/gmail.homepage").json
-    assert "does not answer" in json.dumps(home)
+    house.telephony.away = True
+    assert "does not answer" in json.dumps(house.post("/on/gmail.homepage").json)
     body = do(house, "call.place", click(home, "/do/call.place"), to=E164)
     assert "Try again in a moment" in json.dumps(body)
 

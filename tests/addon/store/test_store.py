@@ -77,6 +77,7 @@ def fill(store: TenantStore) -> None:
     store.usage.reserve(ALICE, CallId("c1"), international=False, cost_cents=1, caps=Caps(), now=10.0)
     store.audit.add("alice", "recording.played", "c1", 1.0)
     store.nonces.spend("click", "n", 99.0)
+    store.sessions.open(ALICE, "secret", 1.0)
 
 
 def seen_through(store: TenantStore) -> list[object]:
@@ -87,7 +88,7 @@ def seen_through(store: TenantStore) -> list[object]:
         store.consents.history(ALICE, ConsentKind.RECORDING), store.calls.get(ALICE, CallId("c1")), store.calls.latest(ALICE),
         store.calls.with_peer(ALICE, E164), store.recordings.get(ALICE, CallId("c1")), store.recordings.latest(ALICE),
         store.recordings.get_many(ALICE, [CallId("c1")]), store.blocks.is_blocked(ALICE, E164),
-        store.contacts.owner(ALICE, E164), store.lines.get(LineId("pbx")), store.lines.all(), store.audit.lines(),
+        store.contacts.owner(ALICE, E164), store.sessions.use(ALICE, "secret", 2.0), store.lines.get(LineId("pbx")), store.lines.all(), store.audit.lines(),
         list(store.everything_of(ALICE)),
     ]  # fmt: skip
 

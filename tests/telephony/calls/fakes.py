@@ -215,6 +215,7 @@ class MemoryWindow:
     session: str = "s1"
     role: str = "remote"
     alive_at: float = 0.0
+    web_session: str = ""
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def notify(self, method: str, params: dict[str, Any]) -> None:

@@ -264,6 +264,15 @@ async def test_end_sessions_closes_windows_and_calls(x: Exchange) -> None:
     assert ("session.ended", {}) in x.window.seen
 
 
+async def test_signing_out_of_one_web_session_leaves_the_windows_of_another(x: Exchange) -> None:
+    x.window.web_session = "mine"
+    await connected(x)
+    await x.board.command(EndSessions(*ALICE, session="other"))
+    assert "c1" in x.board.live and ("session.ended", {}) not in x.window.seen
+    await x.board.command(EndSessions(*ALICE, session="mine"))
+    await x.ended("c1")
+
+
 async def test_overload_and_foreign_line_are_refused(x: Exchange) -> None:
     x.board.lag_seconds = 0.06
     assert (await x.board.command(place())).reason == "overloaded"
