@@ -173,17 +173,8 @@ class PhoneDoor:
                 raise RpcError("bad-state")
             page.send({"id": ident, "result": await handler(self, page, params)})
             return True
-        except RpcError as error:
-            page.send({"id": ident, "error": _error(error.kind)})
-        except BadCommand as error:
-            page.send({"id": ident, "error": _error(error.reason)})
-        except ParseError:
-            page.send({"id": ident, "error": _error("bad-sdp")})
-        except TelephonyError:
-            page.send({"id": ident, "error": _error("media-failed")})
-        except Exception:
-            log.exception("a webphone request failed")
-            page.send({"id": ident, "error": _error("our-error")})
+        except Exception as error:  # the socket's edge: a page is told a kind, never a trace
+            page.send({"id": ident, "error": _error(_kind_of(error))})
         return False
 
     def call_of(self, page: Page, params: dict[str, Any]) -> Call:
@@ -204,6 +195,24 @@ async def _write(socket: web.WebSocketResponse, page: Page) -> None:
         except ConnectionError:
             return
     await socket.close(code=WSCloseCode.GOING_AWAY)
+
+
+def _kind_of(error: BaseException) -> str:
+    """What the page is told; a group of tasks failed by its first error."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case RpcError():
+            return error.kind
+        case BadCommand():
+            return error.reason
+        case ParseError():
+            return "bad-sdp"
+        case TelephonyError():
+            return "media-failed"
+        case _:
+            log.error("a webphone request failed", exc_info=error)
+            return "our-error"
 
 
 def _error(kind: str) -> dict[str, Any]:
@@ -249,7 +258,7 @@ async def _take(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[str
     door.board.phones.take(page.person, page)
     for call in door.board.of(page.person):
         if call.media == "up":
-            call.changed(media="wanted")
+            call.want_media()
     return {"role": "phone"}
 
 
@@ -317,7 +326,7 @@ async def _offer(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[st
         raise RpcError("bad-params")
     if page.role != "phone":
         raise RpcError("not-the-phone")
-    if params["reason"] != "initial" and call.connection is not None:
+    if call.connection is not None:
         return {"sdp": await call.connection.replace_user(sdp)}
     if call.browser is None or call.media != "wanted" or call.offer_came.is_set():
         raise RpcError("bad-state")

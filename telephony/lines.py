@@ -53,7 +53,7 @@ class TrunkLines:
     _trunks: dict[Key, Trunk] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _line_of: WeakKeyDictionary[SipLeg, Key] = field(default_factory=WeakKeyDictionary)
-    _codecs: dict[LineId, Codec] = field(default_factory=dict)
+    _codecs: dict[Key, Codec] = field(default_factory=dict)
     _seq: int = 0
 
     async def run(self, board: Switchboard) -> None:
@@ -184,9 +184,13 @@ class TrunkLines:
         ]
         return next((status for status in found if status[0]), found[0] if found else (False, ""))
 
-    def last_codec(self, line: LineId) -> Codec:
-        """What the line's PBX chose last, G.711 µ-law before its first call."""
-        return self._codecs.get(line, Codec.PCMU)
+    def likely_codec(self, call: Call, offered: tuple[Codec, ...]) -> Codec:
+        """What the PBX chose last, before its first call the first that we offer it (RFC 3264 section 6.1)."""
+        key = (call.tenant, call.line)
+        last, trunk = self._codecs.get(key), self._trunks.get(key)
+        if last in offered:
+            return last
+        return next((c for c in offered if trunk is not None and c in trunk.config.codecs), offered[0])
 
     def dialog(self, leg: Leg) -> dict[str, Any] | None:
         """What the journal must keep to say BYE after a restart."""
@@ -194,5 +198,5 @@ class TrunkLines:
             return None
         key = self._line_of.get(leg)
         if key is not None and leg.endpoint is not None:
-            self._codecs[key[1]] = leg.endpoint.codec
+            self._codecs[key] = leg.endpoint.codec
         return leg.journal_facts()

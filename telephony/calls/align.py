@@ -16,7 +16,7 @@ async def browser(kit: Kit, call: Call) -> BrowserLeg:
     call.browser = leg = kit.browser_leg(call)
     call.legs.append(leg)
     call.offer_came.clear()
-    call.changed(media="wanted")
+    call.want_media()
     try:
         await asyncio.wait_for(call.offer_came.wait(), kit.device_wait_seconds)
     except TimeoutError:

@@ -97,6 +97,7 @@ class Call:
     recording: str = "off"
     recording_rule: RecordingRule = RecordingRule.USER_OFF
     media: str = "none"
+    media_round: int = 0
     codec: Codec | None = None
     outcome: Outcome | None = None
     sip_status: int = 0
@@ -129,6 +130,10 @@ class Call:
         for name, value in facts.items():
             setattr(self, name, value)
         self.on_change(self)
+
+    def want_media(self) -> None:
+        """Ask the phone's page for an offer; each asking has its own round, so that an old offer is known as old."""
+        self.changed(media="wanted", media_round=self.media_round + 1)
 
     def end(self, outcome: Outcome, sip_status: int = 0) -> None:
         """Fix the outcome; talk time is monotonic, so a clock that jumps does not bill."""
@@ -177,6 +182,7 @@ class Call:
             "recording": self.recording,
             "recording_rule": self.recording_rule.value,
             "media": self.media,
+            "media_round": self.media_round,
             "outcome": self.outcome.value if self.outcome else None,
             "sip_status": self.sip_status,
         }
@@ -210,11 +216,11 @@ async def answered_offer(leg: BrowserLeg, sdp: str, read: asyncio.Event) -> str:
             await asyncio.sleep(_POLL_SECONDS)
         read.set()
 
-    async with asyncio.TaskGroup() as group:
-        polling = group.create_task(known())
-        answer = await leg.take_offer(sdp)
+    polling = asyncio.ensure_future(known())
+    try:
+        return await leg.take_offer(sdp)
+    finally:
         polling.cancel()
-    return answer
 
 
 def ended_event(

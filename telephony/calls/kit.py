@@ -91,8 +91,8 @@ class Lines(Protocol):
         """Replace a line when its `rev` is newer."""
         ...
 
-    def last_codec(self, line: LineId) -> Codec:
-        """What the line's PBX chose last."""
+    def likely_codec(self, call: Call, offered: tuple[Codec, ...]) -> Codec:
+        """Which of the browser's codecs the PBX will choose."""
         ...
 
     def dialog(self, leg: Leg) -> dict[str, Any] | None:

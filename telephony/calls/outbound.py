@@ -81,9 +81,7 @@ async def _ringback(kit: Kit, call: Call, user: Leg) -> None:
     """Our tone when the PBX sends none; needs media, so the line's last codec is answered."""
     await asyncio.sleep(kit.ringback_after_seconds)
     if user.endpoint is None:
-        codec = kit.lines.last_codec(call.line)
-        offered = user.offered().codecs
-        await user.settle(codec if codec in offered else offered[0])
+        await user.settle(kit.lines.likely_codec(call, user.offered().codecs))
         call.changed(media="up")
     assert user.endpoint is not None
     await kit.media.ringback(user.endpoint)

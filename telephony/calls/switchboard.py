@@ -184,7 +184,7 @@ class Switchboard:
             return
         for call in self.of(person):
             if call.media == "up":
-                call.changed(media="wanted")
+                call.want_media()
 
         def give_up() -> None:
             self._graces.pop(person, None)

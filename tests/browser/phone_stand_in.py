@@ -273,7 +273,7 @@ class PhoneStand:
 def snapshot(call: str) -> dict[str, Any]:
     return {
         "call": call, "direction": "outbound", "state": "dialing", "peer": PEER, "device": "browser", "started_at": time.time(),
-        "answered_at": None, "held": False, "muted": False, "recording": "off", "recording_rule": "user-off", "media": "none",
+        "answered_at": None, "held": False, "muted": False, "recording": "off", "recording_rule": "user-off", "media": "none", "media_round": 1,
         "outcome": None, "sip_status": 0,
     }  # fmt: skip
 

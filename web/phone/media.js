@@ -112,10 +112,10 @@ export class Media extends EventTarget {
     return this.#peers.has(call) || this.#asked.has(call);
   }
 
-  /** Gives a call its audio. */
-  async connect(call, reason) {
-    if (this.#asked.has(call)) return;
-    const token = {};
+  /** Gives a call its audio; a newer `round` of the server overtakes an offer that is under way. */
+  async connect(call, reason, round = 0) {
+    if (this.#asked.has(call) && this.#asked.get(call).round >= round) return;
+    const token = { round };
     this.#asked.set(call, token);
     this.#drop(call);
     let made = null;
@@ -129,12 +129,13 @@ export class Media extends EventTarget {
       await made.setLocalDescription();
       await gathered(made);
       const { sdp } = await this.#line.call('media.offer', { call, sdp: made.localDescription.sdp, reason });
-      if (made.signalingState === 'closed') return;
+      if (made.signalingState === 'closed' || this.#asked.get(call) !== token) return;
       await made.setRemoteDescription({ type: 'answer', sdp });
       this.#watch(call, made);
     } catch (error) {
       if (this.#peers.get(call)?.connection === made) this.#drop(call);
-      if (error.kind !== 'offline' && error.name !== 'InvalidStateError') this.#tell('failed', { call, error });
+      const current = this.#asked.get(call) === token;
+      if (current && error.kind !== 'offline' && error.name !== 'InvalidStateError') this.#tell('failed', { call, error });
     } finally {
       if (this.#asked.get(call) === token) this.#asked.delete(call);
     }

@@ -74,7 +74,7 @@ function took(call, reason = 'initial') {
     const others = state.calls.filter((one) => one.call !== call.call);
     state.calls = others.length === state.calls.length ? [...others, call] : state.calls.map((one) => (one.call === call.call ? call : one));
     state.ended = null;
-    if (state.role === 'phone' && call.media === 'wanted') media.connect(call.call, reason);
+    if (state.role === 'phone' && call.media === 'wanted') media.connect(call.call, reason, call.media_round);
     if (state.role === 'phone') media.mute(state.calls.some((one) => one.muted && one.state === 'active'));
   }
   ringFor(state.calls.find((one) => one.direction === 'inbound' && one.state === 'ringing'));

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contract.calls import Outcome, Party
+from contract.calls import Codec, Outcome, Party
 from telephony.leg import Signal
 from telephony.media import prompt, tones
 from telephony.media.codecs import Pcm
@@ -27,6 +27,7 @@ RATE_HZ = 16000
 SPEAK_HZ, EARLY_HZ, DESK_HZ, OUTSIDE_HZ, CALL_BACK_HZ = 650.0, 440.0, 520.0, 650.0, 480.0
 RIGHT_HZ, WRONG_HZ = 1000.0, 300.0
 CODE = "1234"
+OLD_PHONE_RING_SECONDS = 2.0
 RING_SECONDS, EARLY_SECONDS, CALL_BACK_AFTER_SECONDS, RING_BACK_SECONDS = 1.0, 3.0, 3.0, 45.0
 CALL_BACK_PARTY = Party("+593991234567", "")
 GREETING = Path(__file__).parent / "greeting.wav"
@@ -68,13 +69,13 @@ async def _beside(leg: SipLeg, work: Awaitable[None]) -> None:
             await task
 
 
-async def _answer(call: Incoming, after_seconds: float = 0.0) -> Endpoint:
-    """Ring, then answer with the caller's first codec; raises asyncio.CancelledError's sibling when they left."""
+async def _answer(call: Incoming, after_seconds: float = 0.0, codec: Codec | None = None) -> Endpoint:
+    """Ring, then answer with `codec`, else with the caller's first one."""
     leg = call.leg
     if after_seconds:
         await leg.ring()
         await asyncio.sleep(after_seconds)
-    await leg.settle(leg.offered().codecs[0])
+    await leg.settle(codec or leg.offered().codecs[0])
     await leg.answer()
     assert leg.endpoint is not None
     return leg.endpoint
@@ -186,6 +187,12 @@ async def _ring_back(exchange: Exchange, extension: str) -> None:
         exchange.legs.discard(leg)
 
 
+async def old_phone(call: Incoming) -> None:
+    """Rings for two seconds and then speaks G.711 A-law only, whatever was offered first."""
+    endpoint = await _answer(call, OLD_PHONE_RING_SECONDS, Codec.PCMA)
+    await _beside(call.leg, _hum(endpoint, OUTSIDE_HZ))
+
+
 async def desk(call: Incoming) -> None:
     """A desk phone whose owner picks up after a second."""
     await _ringing_then_hum(call, DESK_HZ)
@@ -287,6 +294,7 @@ NUMBERS: dict[str, Script] = {
     "604": early,
     "605": check_digits,
     "606": call_back,
+    "607": old_phone,
 }
 DESKS = frozenset({"2001", "2002"})
 

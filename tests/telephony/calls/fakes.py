@@ -191,7 +191,7 @@ class MemoryLines:
     async def put(self, config: LineConfig) -> None:
         self.configs.append(config)
 
-    def last_codec(self, line: LineId) -> Codec:
+    def likely_codec(self, call: Any, offered: tuple[Codec, ...]) -> Codec:
         return self.codecs[0]
 
     def dialog(self, leg: Any) -> dict[str, Any] | None:
