@@ -23,6 +23,7 @@ from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS, WEB_CLI
 
 HEALTHY_SECONDS = 45
 STOP_SECONDS = 8
+SHORTEST_LIFE_SECONDS = 3.0
 LOG_LINES = 15
 PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
 Say = Callable[[str], None]
@@ -153,6 +154,8 @@ class Child:
     name: str
     log: Path
     process: asyncio.subprocess.Process
+    command: tuple[str, ...]
+    started_at: float
 
     def last_lines(self) -> str:
         """The end of its log."""
@@ -173,7 +176,8 @@ class Supervisor:
         """Start a child in its own process group; its output goes to DATA_DIR/logs."""
         log = self.stage.data / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as file:
+        again = any(child.name == name for child in self.children)
+        with log.open("ab" if again else "wb") as file:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 env=dict(self.env),
@@ -182,9 +186,9 @@ class Supervisor:
                 stderr=file,
                 start_new_session=True,
             )
-        child = Child(name, log, process)
-        self.children.append(child)
-        self.say(f"  started {name} (pid {process.pid}, log {log})")
+        child = Child(name, log, process, command, asyncio.get_running_loop().time())
+        self.children = [other for other in self.children if other.name != name] + [child]
+        self.say(f"  {'started again' if again else 'started'}: {name} (pid {process.pid}, log {log})")
         return child
 
     async def seed(self) -> None:
@@ -210,6 +214,16 @@ class Supervisor:
                 if child.process.returncode is not None:
                     return child
             await asyncio.sleep(0.2)
+
+    async def keep_running(self) -> Child:
+        """Start again what ends by itself; returns the child that ends as soon as it is started."""
+        while True:
+            child = await self.died()
+            lived_seconds = asyncio.get_running_loop().time() - child.started_at
+            if lived_seconds < SHORTEST_LIFE_SECONDS:
+                return child
+            self.say("\n" + ended(child))
+            await self.start(child.name, *child.command)
 
     async def healthy(self, name: str, url: str) -> None:
         """Wait until `url` answers 200; raises CannotRun with the log of whoever is in the way."""
@@ -288,7 +302,7 @@ async def run(supervisor: Supervisor) -> int:
             return 0
         await starting
         say(f"\nReady. Open {stage.bench}/   (Ctrl-C stops everything)")
-        death = loop.create_task(supervisor.died())
+        death = loop.create_task(supervisor.keep_running())
         await asyncio.wait({death, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             say("\n" + ended(death.result()))

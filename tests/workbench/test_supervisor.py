@@ -37,6 +37,16 @@ async def test_waiting_for_health_ends_when_a_child_dies(tmp_path: Path) -> None
     await found.stop()
 
 
+async def test_a_child_that_lived_is_started_again_and_one_that_cannot_live_is_not(tmp_path: Path) -> None:
+    found = supervisor(tmp_path)
+    first = await found.start("worker", sys.executable, "-c", "raise SystemExit(4)")
+    await first.process.wait()
+    first.started_at -= 60
+    last = await found.keep_running()
+    assert (last.name, last.process.returncode) == ("worker", 4)
+    assert last.process.pid != first.process.pid and len(found.children) == 1
+
+
 def test_children_are_told_what_they_need_and_nothing_of_app_engine(tmp_path: Path) -> None:
     env = supervisor(tmp_path).env
     assert "GAE_ENV" not in env
