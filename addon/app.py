@@ -13,9 +13,12 @@ from addon.doors.cards import MAX_BODY_BYTES, BadBody, CardDoor
 from addon.doors.google import Keys, NotGoogle, Verifier
 from addon.doors.playback import PlayLinks
 from addon.doors.sign_in import SignInDoor
+from addon.doors.tasks import JOBS, TaskDoor
+from addon.doors.tasks import MAX_BODY_BYTES as MAX_TASK_BYTES
 from addon.doors.telephony import Answer, TelephonyDoor
 from addon.doors.web_session import WebSessions
 from addon.ports.outside import Ports
+from addon.ports.tasks import Job
 from addon.store.tenancy import Tenancy
 from cards.surface import Action, Trigger
 
@@ -23,8 +26,8 @@ WEB = Path(__file__).parents[1] / "web"
 SIGNED_HEADERS = ("X-CTC-Key", "X-CTC-Time", "X-CTC-Nonce", "X-CTC-Signature")
 
 
-def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys) -> Flask:
-    """The add-on over these ports; building it reads and writes nothing."""
+def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys, queue_keys: Keys | None = None) -> Flask:
+    """The add-on over these ports; building it reads and writes nothing. `queue_keys` are the local queue's; on App Engine only Google's count."""
     app = Flask("addon", static_folder=None, template_folder="pages/templates")
     app.config["MAX_CONTENT_LENGTH"] = 9_000_000
     verifier = Verifier(keys, config.issuers, config.service_account, config.oauth_client_id, ports.now)
@@ -34,6 +37,9 @@ def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys) -> Fl
     people = Verifier(keys, config.issuers, config.service_account, config.web_client_id, ports.now)
     sign_in = SignInDoor(config, people, sessions, ports.sign_in)
     register(app, BrowserDoor(config, sessions, sign_in, PlayLinks(config), ports))
+    signers = queue_keys if queue_keys and config.queue_key_file else keys
+    queue = Verifier(signers, config.task_issuers, config.tasks_service_account, "", ports.now)
+    _task_routes(app, TaskDoor(queue, config.base_url, tenancy, ports))
     _health(app, ports)
     _icons(app)
     app.after_request(_headers(config.dev))
@@ -93,6 +99,19 @@ def _telephony_routes(app: Flask, door: TelephonyDoor) -> None:
         return genuine(lambda body: door.upload(upload, request.headers.get("Content-Range", ""), body))
 
     app.add_url_rule("/telephony/uploads/<upload>", "telephony.upload", upload, methods=["PUT"])
+
+
+def _task_routes(app: Flask, door: TaskDoor) -> None:
+    def task(job: Job) -> tuple[Response, int]:
+        if not door.genuine(job, request.headers.get("Authorization", "")):
+            return jsonify({}), 403
+        if (request.content_length or 0) > MAX_TASK_BYTES:
+            return jsonify({}), 413
+        status, answer = door.start(job, request.get_data())
+        return jsonify(answer), status
+
+    for job in JOBS:
+        app.add_url_rule(f"/tasks/{job.value}", f"tasks.{job.value}", lambda job=job: task(job), methods=["POST"])
 
 
 def _health(app: Flask, ports: Ports) -> None:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
 GOOGLE_ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+LOCAL_QUEUE_ISSUER = "urn:cticontrol:local-queue"
 
 
 class BadConfig(Exception):
@@ -21,7 +24,7 @@ class BadConfig(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`keys` maps a purpose to its live keys (kid -> 32 bytes)."""
+    """`keys` maps a purpose to its live keys (kid -> 32 bytes); `queue_key_file` is None where Cloud Tasks signs."""
 
     base_url: str
     data_dir: Path
@@ -39,13 +42,23 @@ class Config:
     issuers: frozenset[str]
     dev: bool
     keys: Mapping[str, Mapping[str, bytes]] = field(repr=False)
+    port: int
+    tasks_service_account: str
+    queue_key_file: Path | None
+    sweep_seconds: int
+
+    @property
+    def task_issuers(self) -> frozenset[str]:
+        """Who signs for the queue: Google on App Engine, where there is no key of our own, else the local queue."""
+        return frozenset({LOCAL_QUEUE_ISSUER}) if self.queue_key_file else GOOGLE_ISSUERS
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Config:
         """Raises BadConfig."""
         problems: list[str] = []
         dev = env.get("DEV", "") == "1"
-        port = env.get("PORT", "8080")
+        port, keys_file = env.get("PORT", "8080"), env.get("KEYS_FILE", ".keys/keys.json")
+        port_number = _whole(env, "PORT", "8080", range(1, 65536), problems)
         base_url = env.get("BASE_URL", f"http://127.0.0.1:{port}" if dev else "").rstrip("/")
         if dev and env.get("GAE_ENV"):
             problems.append("DEV=1 is refused on App Engine")
@@ -59,7 +72,11 @@ class Config:
         for name in ("WEB_CLIENT_ID", "WEB_CLIENT_SECRET"):
             if not env.get(name):
                 problems.append(f"{name} is missing: make a web client on the console's credentials page")
-        keys = _keys(env.get("KEYS_FILE", ".keys/keys.json"), problems)
+        account = env.get("TASKS_SERVICE_ACCOUNT", "" if env.get("GAE_ENV") else "local-queue@localhost")
+        if not _ADDRESS.fullmatch(account):
+            problems.append("TASKS_SERVICE_ACCOUNT must be the address of the account that the task queue signs with")
+        sweep_seconds = _whole(env, "SWEEP_SECONDS", "60", range(1, 3601), problems)
+        keys = _keys(keys_file, problems)
         if problems:
             raise BadConfig("; ".join(problems))
         return cls(
@@ -79,7 +96,19 @@ class Config:
             issuers=GOOGLE_ISSUERS | ({env["GOOGLE_ISSUER"]} if dev and env.get("GOOGLE_ISSUER") else set()),
             dev=dev,
             keys=keys,
+            port=port_number,
+            tasks_service_account=account,
+            queue_key_file=None if env.get("GAE_ENV") else Path(keys_file).parent / "queue-key.pem",
+            sweep_seconds=sweep_seconds,
         )
+
+
+def _whole(env: Mapping[str, str], name: str, default: str, allowed: range, problems: list[str]) -> int:
+    text = env.get(name, default)
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed:
+        return int(text)
+    problems.append(f"{name} must be a whole number from {allowed.start} to {allowed.stop - 1}")
+    return int(default)
 
 
 def _is_loopback(url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from pathlib import Path
 
 from flask import Flask
 
@@ -11,16 +12,22 @@ from addon.adapters.directory_objects import DirectoryObjects
 from addon.adapters.gmail_api import GmailApi
 from addon.adapters.google_keys import GoogleKeys
 from addon.adapters.google_sign_in import GoogleSignIn
-from addon.adapters.local_tasks import LocalTasks
+from addon.adapters.local_queue import HttpDelivery, QueueKey
+from addon.adapters.local_tasks import LocalTasks, TaskRunner
 from addon.adapters.people_api import PeopleApi
 from addon.adapters.sqlite_documents import SqliteDocuments
 from addon.adapters.telephony_http import TelephonyHttp
 from addon.app import create_app
-from addon.config import Config
+from addon.config import BadConfig, Config
+from addon.jobs.schedule import schedule
 from addon.ports.outside import Ports
 from addon.store.sealed import Seal
 from addon.store.tenancy import Tenancy
 from contract.wire import Keys
+
+
+def _tasks(config: Config) -> LocalTasks:
+    return LocalTasks(config.data_dir / "tasks.sqlite")
 
 
 def build_ports(config: Config) -> Ports:
@@ -28,7 +35,7 @@ def build_ports(config: Config) -> Ports:
     return Ports(
         documents=SqliteDocuments(config.data_dir / "addon.sqlite"),
         objects=DirectoryObjects(config.data_dir / "objects"),
-        tasks=LocalTasks(config.data_dir / "tasks.sqlite"),
+        tasks=_tasks(config),
         telephony=TelephonyHttp(config.telephony_url, Keys(config.keys["addon-to-telephony"]), time.time),
         gmail=GmailApi(config.gmail_api_url),
         people=PeopleApi(config.people_api_url),
@@ -46,4 +53,18 @@ def build_tenancy(config: Config, ports: Ports) -> Tenancy:
 def build_app(config: Config) -> Flask:
     """The whole add-on."""
     ports = build_ports(config)
-    return create_app(config, ports, build_tenancy(config, ports), GoogleKeys(config.certs_url, time.monotonic))
+    google = GoogleKeys(config.certs_url, time.monotonic)
+    return create_app(config, ports, build_tenancy(config, ports), google, QueueKey.of(_queue_key_file(config)))
+
+
+def build_queue(config: Config) -> TaskRunner:
+    """The local queue: delivers to this add-on's own door and enqueues the schedule."""
+    key = QueueKey.of(_queue_key_file(config))
+    deliver = HttpDelivery(key, config.base_url, config.port, config.tasks_service_account, time.time)
+    return TaskRunner(_tasks(config), deliver, time.time, schedule(config.sweep_seconds))
+
+
+def _queue_key_file(config: Config) -> Path:
+    if config.queue_key_file is None:
+        raise BadConfig("App Engine keeps no files: the local queue, which signs with a key of its own, is refused")
+    return config.queue_key_file

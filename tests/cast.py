@@ -14,6 +14,7 @@ from flask import Flask
 
 from addon.adapters.directory_objects import DirectoryObjects
 from addon.adapters.google_keys import _pem
+from addon.adapters.local_queue import QueueKey
 from addon.adapters.local_tasks import LocalTasks
 from addon.adapters.sqlite_documents import SqliteDocuments
 from addon.app import create_app
@@ -37,6 +38,7 @@ from workbench.tokens import Issuer
 
 NOW = 1_795_500_000.0
 BASE = "https://addon.example"
+TASKS_ACCOUNT = "queue@project.iam.gserviceaccount.com"
 KEYS = {
     p: {"k1": p.ljust(32, ".")[:32].encode()}
     for p in ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
@@ -134,21 +136,24 @@ class FixedKeys:
 
 @dataclass
 class House:
-    """A whole add-on on a folder; the clock stands at `now`."""
+    """A whole add-on on a folder; the clock stands at `now`. With a `queue_key` its queue is the local one."""
 
     folder: Path
     now: float = NOW
     telephony: Switchboard = field(default_factory=Switchboard)
     mail: Mail = field(default_factory=Mail)
     google: Google = field(default_factory=lambda: Google())
+    queue_key: QueueKey | None = None
     app: Flask = field(init=False)
+    config: Config = field(init=False)
 
     def __post_init__(self) -> None:
         self.documents = CountedDocuments(self.folder / "d.sqlite")
         self.objects = DirectoryObjects(self.folder / "objects", now=lambda: self.now)
+        self.tasks = LocalTasks(self.folder / "t.sqlite", now=lambda: self.now)
         ids = iter(range(10**9))
         self.ports = Ports(
-            self.documents, self.objects, LocalTasks(self.folder / "t.sqlite"), self.telephony, self.mail, self.mail,
+            self.documents, self.objects, self.tasks, self.telephony, self.mail, self.mail,
             self.google,
             lambda: self.now, lambda: f"{next(ids):032x}",
         )  # fmt: skip
@@ -160,7 +165,7 @@ class House:
                 UserId(player.sub), tenant, player.email, player.name, player.extension, player.desk, LineId("pbx")
             )
             self.tenancy.of(tenant).users.put(user)
-        config = Config(
+        self.config = Config(
             base_url=BASE,
             data_dir=self.folder,
             telephony_url="",
@@ -177,8 +182,12 @@ class House:
             issuers=frozenset({"https://accounts.google.com"}),
             dev=False,
             keys=KEYS,
+            port=8080,
+            tasks_service_account=TASKS_ACCOUNT,
+            queue_key_file=self.folder / "queue-key.pem" if self.queue_key else None,
+            sweep_seconds=60,
         )
-        self.app = create_app(config, self.ports, self.tenancy, FixedKeys())
+        self.app = create_app(self.config, self.ports, self.tenancy, FixedKeys(), self.queue_key)
 
     def event(self, player: str = "alice", **changes: Any) -> dict[str, Any]:
         """A real-shaped event of one person."""

@@ -268,14 +268,21 @@ def ended(child: Child) -> str:
     )
 
 
+def addon_command(port: int, workers: int = 1) -> tuple[str, ...]:
+    """gunicorn on loopback; without its control socket, which it would put into the home directory."""
+    return (
+        *(sys.executable, "-m", "gunicorn", "main:app", "--bind", f"127.0.0.1:{port}"),
+        *("--workers", str(workers), "--threads", "8", "--graceful-timeout", "5", "--no-control-socket"),
+    )
+
+
 async def start_all(supervisor: Supervisor) -> None:
     """Start the programs in the order in which they need each other."""
     stage, python = supervisor.stage, sys.executable
     await supervisor.start("pbx", python, "-m", "workbench", "pbx", "--port", str(stage.pbx_port))
     await supervisor.start("workbench", python, "-m", "workbench", "site")
     await supervisor.healthy("workbench", stage.bench + "/healthz")
-    gunicorn = (python, "-m", "gunicorn", "main:app", "--bind", f"127.0.0.1:{stage.port}", "--workers", "1")
-    await supervisor.start("addon", *gunicorn, "--threads", "8", "--graceful-timeout", "5")
+    await supervisor.start("addon", *addon_command(stage.port))
     await supervisor.start("telephony", python, "-m", "telephony")
     await supervisor.healthy("addon", stage.base + "/healthz")
     await supervisor.healthy("telephony", stage.telephony + "/healthz")

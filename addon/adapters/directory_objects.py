@@ -22,6 +22,8 @@ MAX_OBJECT_BYTES = 2**32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,127}){1,7}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _READ_BYTES = 1 << 20
+UPLOAD_SECONDS = 7 * 86_400.0
+OVERDUE_SECONDS = 86_400.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -214,6 +216,18 @@ class DirectoryObjects:
                 self._file(upload).unlink(missing_ok=True)
                 connection.execute("DELETE FROM uploads WHERE id = ?", (upload,))
             return len(rows)
+
+    def apply_lifecycle(self, now: float) -> int:
+        """Unfinished uploads a week old and objects a day past their purge date go; held objects stay."""
+        gone = self.drop_uploads(now - UPLOAD_SECONDS)
+        with self._change() as connection:
+            rows = connection.execute(
+                "SELECT generation, upload FROM objects WHERE held = 0 AND purge_at <= ?", (now - OVERDUE_SECONDS,)
+            ).fetchall()
+            for generation, upload in rows:
+                self._file(upload).unlink(missing_ok=True)
+                connection.execute("DELETE FROM objects WHERE generation = ?", (generation,))
+        return gone + len(rows)
 
     def ping(self) -> None:
         """Raises ObjectsAway."""

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from addon.ports.documents import Refused
+from addon.ports.indexes import EXPIRING
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 20
 MAX_ID_BYTES = 1500
 _INT64 = 2**63
+_EXPIRING = frozenset(index.collection for index in EXPIRING)
 _RESERVED = re.compile(r"__.*__")
 
 
@@ -35,6 +37,13 @@ def check_path(path: str, *, document: bool) -> None:
         check_id(segment)
     if (len(segments) % 2 == 0) is not document:
         raise Refused(f"{'a document' if document else 'a collection'} path has the wrong number of segments")
+
+
+def check_expiry(path: str, body: Mapping[str, Any]) -> None:
+    """Raises Refused for an `expires_at` that the expire job would never see."""
+    collection = path.split("/")[-2]
+    if "expires_at" in body and collection not in _EXPIRING:
+        raise Refused(f"{collection} carries expires_at: declare it in EXPIRING of ports/indexes.py")
 
 
 def _check_value(value: Any, depth: int, in_list: bool) -> None:

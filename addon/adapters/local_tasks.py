@@ -7,13 +7,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from addon.ports.tasks import TasksAway
+from addon.ports.tasks import Scheduled, TasksAway
 
 BUSY_SECONDS = 10.0
 LEASE_SECONDS = 60.0
@@ -21,6 +21,7 @@ MAX_ATTEMPTS = 20
 MAX_BODY_BYTES = 100_000
 MAX_WAIT_SECONDS = 600.0
 NAME_SECONDS = 86_400.0
+DEAD_SECONDS = 31 * 86_400.0
 
 _log = logging.getLogger(__name__)
 _TABLES = """
@@ -90,6 +91,7 @@ class LocalTasks:
         with self._change() as connection:
             if name:
                 connection.execute("DELETE FROM names WHERE at < ?", (now - NAME_SECONDS,))
+                connection.execute("DELETE FROM tasks WHERE dead = 1 AND due_at < ?", (now - DEAD_SECONDS,))
                 fresh = connection.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (name, now)).rowcount
                 if not fresh:
                     return False
@@ -149,13 +151,22 @@ class LocalTasks:
 
 
 class TaskRunner:
-    """A thread that delivers what is due until it is stopped."""
+    """A thread that enqueues what the schedule asks for and delivers what is due, until it is stopped.
+
+    Every process may have one: a run has one name in all of them, and a task is claimed by one.
+    """
 
     def __init__(
-        self, tasks: LocalTasks, deliver: Deliver, now: Callable[[], float], pause_seconds: float = 0.5
+        self,
+        tasks: LocalTasks,
+        deliver: Deliver,
+        now: Callable[[], float],
+        schedule: Sequence[Scheduled] = (),
+        pause_seconds: float = 0.5,
     ) -> None:
         self._tasks, self._deliver, self._now = tasks, deliver, now
-        self._pause_seconds = pause_seconds
+        self._schedule, self._pause_seconds = schedule, pause_seconds
+        self._enqueued: dict[str, str] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tasks", daemon=True)
 
@@ -168,10 +179,21 @@ class TaskRunner:
         self._stopped.set()
         self._thread.join(wait_seconds)
 
+    def enqueue_scheduled(self) -> None:
+        """Enqueue each scheduled job once per slot; a slot that passed while nothing ran is not made up for."""
+        for scheduled in self._schedule:
+            slot = scheduled.slot(self._now())
+            if self._enqueued.get(scheduled.name) != slot:
+                self._tasks.enqueue(scheduled.job, {"run": slot}, name=slot)
+                self._enqueued[scheduled.name] = slot
+
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._tasks.run_due(self._now(), self._deliver, limit=10)
+                self.enqueue_scheduled()
+                # One at a time: a lease begins when its own delivery does.
+                while not self._stopped.is_set() and self._tasks.run_due(self._now(), self._deliver, limit=1):
+                    self.enqueue_scheduled()
             except Exception:
                 _log.exception("a task could not be delivered")
             self._stopped.wait(self._pause_seconds)

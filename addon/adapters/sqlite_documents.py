@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from addon.adapters.document_rules import check_path, encode
+from addon.adapters.document_rules import check_expiry, check_path, encode
 from addon.ports import indexes
 from addon.ports.documents import AlreadyExists, Away, Body, Conflict, Document, Refused, Transaction
 
@@ -70,6 +70,7 @@ class _Work:
     def _write(self, verb: str, path: str, body: Body) -> None:
         check_path(path, document=True)
         text = encode(body)
+        check_expiry(path, body)
         parent = path.rsplit("/", 1)[0]
         self._wrote = True
         try:
@@ -159,6 +160,9 @@ class SqliteDocuments:
                 if bound is not None:
                     where.append(f"{field} {sign} ?")
                     values.append(bound)
+            if query.after is not None:
+                where.append(f"({field}, path) {'<' if index.order[1] else '>'} (?, ?)")
+                values += query.after
             way = "DESC" if index.order[1] else "ASC"
             order = f"{field} {way}, path {way}"
         sql = f"SELECT path, body FROM documents WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {query.limit}"  # noqa: S608 -- names come from indexes.py
@@ -199,6 +203,9 @@ class SqliteDocuments:
     def ping(self) -> None:
         self._read("SELECT path, body FROM documents LIMIT 1", ())
 
-    def checkpoint(self) -> None:
+    def scrub(self) -> None:
         """Fold the write-ahead log into the file, so that deleted bytes are gone from both."""
-        self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise Away(str(error)) from error

@@ -108,6 +108,10 @@ class Documents(Protocol):
         """Run `work` in a transaction, repeated on races; raises Conflict in the end."""
         ...
 
+    def scrub(self) -> None:
+        """Let go of the bytes of what was deleted; a store that keeps no files here has nothing to do."""
+        ...
+
     def ping(self) -> None:
         """Raises Away."""
         ...

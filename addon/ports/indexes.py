@@ -24,7 +24,8 @@ class Index:
 class Query:
     """A call of one declared index; `parent` is the collection's path, "" for a group.
 
-    `at_most` / `at_least` bound the order field, both inclusive.
+    `at_most` / `at_least` bound the order field, both inclusive; `after` is (value of the order field, path) of the
+    last document of the page before.
     """
 
     index: Index
@@ -32,6 +33,7 @@ class Query:
     equal: tuple[Any, ...] = ()
     at_most: Any = None
     at_least: Any = None
+    after: tuple[Any, str] | None = None
     limit: int = 100
 
 
@@ -44,6 +46,14 @@ USERS_BY_EMAIL = Index("users-by-email", "users", ("email",))
 USERS_BY_EXTENSION = Index("users-by-extension", "users", ("extension",))
 CONTACTS_BY_NUMBER = Index("contacts-by-number", "contacts", ("e164",))
 
+
+def _expiring(collection: str) -> Index:
+    return Index(f"{collection}-expired", collection, (), ("expires_at", False), group=True)
+
+
+# Every collection whose documents carry `expires_at`: the expire job deletes what is past it.
+EXPIRING = (_expiring("nonces"), _expiring("signed"), _expiring("spend"), _expiring("sessions"))
+
 ALL = (
     CALLS_BY_START,
     CALLS_WITH_PEER,
@@ -53,4 +63,5 @@ ALL = (
     USERS_BY_EMAIL,
     USERS_BY_EXTENSION,
     CONTACTS_BY_NUMBER,
+    *EXPIRING,
 )

@@ -82,6 +82,13 @@ class Objects(Protocol):
         """Raises Held, Changed, NoObject."""
         ...
 
+    def apply_lifecycle(self, now: float) -> int:
+        """The backstop: unfinished uploads a week old and objects a day past their purge date go, held ones stay.
+
+        Answers how many went. A bucket has rules of its own for this and answers 0.
+        """
+        ...
+
     def ping(self) -> None:
         """Raises ObjectsAway."""
         ...

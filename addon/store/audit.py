@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from addon.ports.documents import Documents, Transaction
@@ -34,17 +35,23 @@ class AuditTrail:
 
     def add(self, actor: str, act: str, target: str, at: float) -> AuditLine:
         """Append one line."""
-        head_path = f"{self._root}/chains/audit"
+        return self._documents.run(lambda transaction: self.prepare(transaction, actor, act, target, at)())
 
-        def work(transaction: Transaction) -> AuditLine:
-            head = transaction.get(head_path)
-            number, previous = (head.body["number"] + 1, head.body["hash"]) if head else (1, "")
-            line = AuditLine(number, actor, act, target, at, previous)
+    def prepare(
+        self, transaction: Transaction, actor: str, act: str, target: str, at: float
+    ) -> Callable[[], AuditLine]:
+        """Reads the end of the chain now; the answer appends the line, after the transaction's other reads."""
+        head_path = f"{self._root}/chains/audit"
+        head = transaction.get(head_path)
+        number, previous = (head.body["number"] + 1, head.body["hash"]) if head else (1, "")
+        line = AuditLine(number, actor, act, target, at, previous)
+
+        def append() -> AuditLine:
             transaction.create(f"{self._root}/audit/{number:012d}", to_plain(line))
             transaction.put(head_path, {"number": number, "hash": _digest(line)})
             return line
 
-        return self._documents.run(work)
+        return append
 
     def lines(self) -> list[AuditLine]:
         """Every line, oldest first."""

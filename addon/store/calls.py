@@ -11,6 +11,7 @@ from addon.domain.call_record import CallRecord
 from addon.domain.recordings import Recording
 from addon.ports.documents import Documents, Transaction
 from addon.ports.indexes import CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_BY_START, Query
+from addon.store.audit import AuditTrail
 from contract.calls import CallId
 from contract.numbers import UserId
 from contract.wire import from_plain, to_plain
@@ -111,9 +112,25 @@ class Recordings:
         found = self._documents.query(Query(RECORDINGS_BY_START, path, limit=limit))
         return [from_plain(Recording, d.body) for d in found]
 
-    def delete(self, user: UserId, call: CallId) -> bool:
-        """True when there was one."""
-        return self._documents.delete(self._path(user, call))
+    def forget(self, user: UserId, call: CallId, audit: AuditTrail, actor: str, at: float) -> bool:
+        """The row goes, the call no longer names it and the audit line is written: all or nothing, once.
+
+        False when there was none.
+        """
+        record = f"{self._root}/users/{user}/calls/{call}"
+
+        def work(transaction: Transaction) -> bool:
+            if transaction.get(self._path(user, call)) is None:
+                return False
+            found = transaction.get(record)
+            append = audit.prepare(transaction, actor, "recording.deleted", call, at)
+            transaction.delete(self._path(user, call))
+            if found is not None:
+                transaction.put(record, {**found.body, "record": {**found.body["record"], "recording": ""}})
+            append()
+            return True
+
+        return self._documents.run(work)
 
 
 class Blocks:

@@ -8,7 +8,7 @@ from addon.ports.documents import AlreadyExists, Documents
 
 
 class Nonces:
-    """Spent nonces, kept until they expire by themselves."""
+    """Spent nonces; the expire job deletes them once they could no longer be used."""
 
     def __init__(self, documents: Documents, root: str) -> None:
         self._documents, self._root = documents, root

@@ -17,11 +17,12 @@ from contract.wire import from_plain, to_plain
 
 @dataclass(frozen=True, slots=True)
 class DueRecording:
-    """Where a recording that may be due lives."""
+    """Where a recording that may be due lives; `place` is its purge date and path."""
 
     tenant: TenantId
     user: UserId
     call: CallId
+    place: tuple[float, str]
 
 
 class Tenancy:
@@ -63,14 +64,17 @@ class Tenancy:
             after = page[-1].path
         return [tenant for id_ in sorted(found) if (tenant := self.get(id_)) is not None]
 
-    def due_recordings(self, now: float, limit: int = 500) -> list[DueRecording]:
-        """Recordings of every tenant whose purge date has come, oldest first."""
-        return [_due(d) for d in self._documents.query(Query(RECORDINGS_DUE, at_most=now, limit=limit))]
+    def due_recordings(
+        self, now: float, limit: int = 500, after: tuple[float, str] | None = None
+    ) -> list[DueRecording]:
+        """Recordings of every tenant whose purge date has come, oldest first; `after` is the `place` of the last one."""
+        return [_due(d) for d in self._documents.query(Query(RECORDINGS_DUE, at_most=now, limit=limit, after=after))]
 
 
 def _due(document: Document) -> DueRecording:
     segments = document.path.split("/")
-    return DueRecording(TenantId(segments[1]), UserId(segments[3]), CallId(segments[5]))
+    place = (document.body["purge_at"], document.path)
+    return DueRecording(TenantId(segments[1]), UserId(segments[3]), CallId(segments[5]), place)
 
 
 def new_id() -> str:

@@ -11,6 +11,7 @@ from contract.calls import CallId
 from contract.numbers import UserId
 
 MINUTE_SECONDS, DAY_SECONDS = 60.0, 86400.0
+KEPT_SECONDS = 2 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class UsageCounter:
                 return Verdict.COST_CAP
             abroad |= {call: now} if international else {}
             transaction.put(mine, {"recent": [*recent, now], "abroad": abroad})
-            transaction.put(day, {"cents": cents + cost_cents})
+            transaction.put(day, {"cents": cents + cost_cents, "expires_at": now + KEPT_SECONDS})
             return Verdict.ALLOWED
 
         return self._documents.run(work)

@@ -1,4 +1,4 @@
-"""Deletes a recording: bytes, then row, then the audit line."""
+"""Deletes a recording: the bytes, then row and audit line together, so that the line is written once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,5 @@ def forget_recording(call: CallId, user: UserId, actor: str, store: TenantStore,
         raise Gone from error
     except ObjectsAway as error:
         raise PartAway from error
-    store.recordings.delete(user, call)
-    store.calls.change(user, call, recording="")
-    store.audit.add(actor, "recording.deleted", call, ports.now())
+    store.recordings.forget(user, call, store.audit, actor, ports.now())
     return recording

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def free_block() -> int:
     raise OSError("no free ports")
 
 
-def start(data: Path, port: int | None = None) -> Product:
+def start(data: Path, port: int | None = None, settings: Mapping[str, str] | None = None) -> Product:
     port = port or free_block()
     env = {k: v for k, v in os.environ.items() if k != "GAE_ENV"}
     env |= {
@@ -81,6 +81,7 @@ def start(data: Path, port: int | None = None) -> Product:
         "DATA_DIR": str(data / "data"),
         "KEYS_FILE": str(data / "keys.json"),
         "PYTHONUNBUFFERED": "1",
+        **(settings or {}),
     }
     log = (data / "run.log").open("w")
     process = subprocess.Popen(
@@ -108,8 +109,8 @@ def stop(product: Product) -> None:
 
 
 @contextlib.contextmanager
-def running(data: Path) -> Iterator[Product]:
-    product = start(data)
+def running(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[Product]:
+    product = start(data, settings=settings)
     try:
         yield product
     finally:

@@ -105,6 +105,22 @@ def test_a_group_query_crosses_parents(store: Documents) -> None:
     assert store.query(Query(RECORDINGS_DUE, at_most=4)) == []
 
 
+@pytest.mark.parametrize("index", [RECORDINGS_DUE, CALLS_BY_START], ids=lambda index: index.name)
+def test_pages_follow_each_other_even_where_the_order_field_is_the_same(store: Documents, index: Index) -> None:
+    assert index.order is not None
+    field, parent = index.order[0], "" if index.group else "a/b/calls"
+    owners = ("b", "c") if index.group else ("b",)
+    paths = [f"a/{owner}/{index.collection}/{n}" for owner in owners for n in range(8)]
+    for place, path in enumerate(paths):
+        store.put(path, {field: place // 4})
+    seen: list[str] = []
+    after = None
+    while page := store.query(Query(index, parent, limit=3, after=after)):
+        seen += [d.path for d in page]
+        after = (page[-1].body[field], page[-1].path)
+    assert sorted(seen) == sorted(paths) and seen == [d.path for d in store.query(Query(index, parent))]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -186,5 +202,5 @@ def test_deleted_bytes_are_gone_from_the_file(tmp_path: Path) -> None:
     documents = SqliteDocuments(file)
     documents.put("a/b", {"secret": "CANARY-31415926"})
     documents.delete("a/b")
-    documents.checkpoint()
+    documents.scrub()
     assert all(b"CANARY-31415926" not in p.read_bytes() for p in tmp_path.iterdir())

@@ -164,6 +164,27 @@ def test_objects_and_half_uploads_survive_a_restart(tmp_path: Path) -> None:
     assert second.write(upload, 77, DATA[77:]) is not None
 
 
+def test_the_backstop_takes_what_is_a_day_overdue_and_uploads_a_week_old(tmp_path: Path) -> None:
+    clock = [1000.0]
+    store, day = DirectoryObjects(tmp_path, now=lambda: clock[0]), 86_400.0
+    put(store)
+    put(store, NAME + "held")
+    store.set_hold(NAME + "held", True)
+    put(store, NAME + "kept")
+    store.set_purge_at(NAME + "kept", None)
+    upload = store.start_upload(NAME + "half", 9, sha(b"x" * 9), "audio/wav", 9.0)
+    store.write(upload, 0, b"x")
+    assert store.apply_lifecycle(9.0 + day - 0.1) == 0 and store.stat(NAME)
+    assert store.apply_lifecycle(9.0 + day) == 1
+    with pytest.raises(NoObject):
+        store.stat(NAME)
+    assert store.received(upload) == 1
+    assert store.apply_lifecycle(1000.1 + 7 * day) == 1
+    with pytest.raises(NoObject):
+        store.received(upload)
+    assert store.stat(NAME + "held") and store.stat(NAME + "kept") and len(list((tmp_path / "bytes").iterdir())) == 2
+
+
 def test_deleted_and_dropped_bytes_leave_no_file(tmp_path: Path) -> None:
     store = DirectoryObjects(tmp_path, now=lambda: 100.0)
     store.delete(NAME, put(store).generation)

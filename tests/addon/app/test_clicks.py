@@ -178,9 +178,9 @@ def test_a_call_and_its_recording_are_told_once_and_shown_with_the_day_it_goes(h
 def test_a_due_recording_goes_with_bytes_row_and_an_audit_line(house: House) -> None:
     recording = store_recording(house)
     house.now = recording.purge_at - 1
-    assert sweep(house.tenancy, house.ports) == 0
+    assert sweep(house.tenancy, house.ports, {}) == 0
     house.now += 1
-    assert sweep(house.tenancy, house.ports) == 1
+    assert sweep(house.tenancy, house.ports, {}) == 1
     store = house.tenancy.of(ACME)
     assert store.recordings.latest(ALICE) == [] and store.audit.lines()[-1].act == "recording.deleted"
     assert not [p for p in (house.folder / "objects").rglob("*") if p.is_file() and SOUND in p.read_bytes()]
@@ -190,7 +190,7 @@ def test_a_held_recording_stays(house: House) -> None:
     recording = store_recording(house)
     house.tenancy.of(ACME).recordings.put(ALICE, replace(recording, holds=("case-1",)))
     house.now = recording.purge_at + 1
-    assert sweep(house.tenancy, house.ports) == 0
+    assert sweep(house.tenancy, house.ports, {}) == 0
 
 
 def test_a_shorter_retention_moves_the_day_of_recordings_that_are_there(house: House) -> None:

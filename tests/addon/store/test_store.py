@@ -16,7 +16,7 @@ from addon.domain.people import FoundNumber, Person, Source
 from addon.domain.recordings import Recording
 from addon.domain.tenant import Tenant, User
 from addon.store.sealed import Seal, Unreadable
-from addon.store.tenancy import DueRecording, Tenancy, new_id
+from addon.store.tenancy import Tenancy, new_id
 from addon.store.tenants import USER_COLLECTIONS, TenantStore
 from addon.store.usage import Caps
 from addon.store.users import Stale, chain_is_whole
@@ -154,8 +154,13 @@ def test_a_call_and_a_recording_are_stored_once(acme: TenantStore) -> None:
 def test_due_recordings_of_every_tenant_are_found(acme: TenantStore, tenancy: Tenancy) -> None:
     acme.recordings.add(ALICE, recording("c1", 100.0))
     tenancy.of(ZETA).recordings.add(CHARLIE, recording("c2", 50.0))
-    due = [DueRecording(ZETA, CHARLIE, CallId("c2")), DueRecording(ACME, ALICE, CallId("c1"))]
-    assert tenancy.due_recordings(100.0) == due and tenancy.due_recordings(99.9) == due[:1]
+    due = [(ZETA, CHARLIE, CallId("c2")), (ACME, ALICE, CallId("c1"))]
+
+    def found(now: float, after: tuple[float, str] | None = None) -> list[tuple[str, str, str]]:
+        return [(d.tenant, d.user, d.call) for d in tenancy.due_recordings(now, after=after)]
+
+    assert found(100.0) == due and found(99.9) == due[:1]
+    assert found(100.0, tenancy.due_recordings(100.0)[0].place) == due[1:]
 
 
 def test_an_edited_or_removed_audit_line_is_found(acme: TenantStore, documents: SqliteDocuments) -> None:
