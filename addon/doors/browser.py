@@ -159,7 +159,8 @@ def _pages(app: Flask, door: BrowserDoor) -> None:
     app.add_url_rule("/", "page.home", lambda: redirect(HOME), methods=["GET"])
 
     def static(name: str) -> Response:
-        if name.split("/")[0] not in FOLDERS:
+        steps = name.split("/")
+        if steps[0] not in FOLDERS or ".." in steps:
             return Response(status=404)
         response = send_from_directory(WEB, name)
         response.headers["Cache-Control"] = "no-cache"
@@ -227,7 +228,9 @@ def _sign_in(app: Flask, door: BrowserDoor) -> None:
 def _failed(texts: Texts, words: str, status: int) -> Response:
     page = render_template("login.html", locale=texts.language, text=words, button=texts.t("signin.again"), next=HOME)
     response = Response(page, status, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'"
+    )
     return response
 
 
