@@ -18,7 +18,7 @@ from workbench.tokens import LIFE_SECONDS, Issuer
 
 CODE_SECONDS = 60
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Choose an account</title><link rel="stylesheet" href="/static/workbench/chooser.css">
+<title>Choose an account</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/static/workbench/chooser.css">
 <main><h1>Choose an account</h1><p>Sample identities of the workbench. No password, no Google.</p><ul>{rows}</ul></main></html>"""
 
 

@@ -248,6 +248,26 @@ def two_channels(sound: bytes) -> tuple[np.ndarray, np.ndarray, int]:
         return both[:, 0], both[:, 1], file.getframerate()
 
 
+def test_a_bookmark_signs_in_with_google_and_settings_change_the_language(alice: Person) -> None:
+    page = alice.context.new_page()
+    page.goto(alice.product.base + "/phone")
+    page.get_by_role("link", name="Sign in with Google").click()
+    expect(page.get_by_text("Choose an account")).to_be_visible()
+    page.get_by_role("link", name="Alice Andrade").click()
+    expect(page.get_by_text("Ready")).to_be_visible()
+    assert page.url == alice.product.base + "/phone"
+    page.goto(alice.product.base + "/settings")
+    page.get_by_label("Language").select_option("es")
+    expect(page.get_by_role("status")).to_have_text("Saved")
+    page.reload()
+    expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
+    page.get_by_label("Idioma").select_option("")
+    expect(page.get_by_role("status")).to_have_text("Guardado")
+    page.get_by_role("button", name="Cerrar sesión").click()
+    expect(page.get_by_role("link", name="Google")).to_be_visible()
+    alice.errors[:] = [error for error in alice.errors if "401" not in error]
+
+
 def test_a_killed_telephony_comes_back_says_bye_and_the_record_says_our_error(bob: Person) -> None:
     phone = open_phone(bob)
     phone.dial("602")
