@@ -12,10 +12,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
+PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
 GOOGLE_ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 LOCAL_QUEUE_ISSUER = "urn:cticontrol:local-queue"
+
+
+# Name, unit, default and meaning of every setting: docs/CONFIGURATION.md is written from it.
+SETTINGS = (
+    ("BASE_URL", "https URL", "required; `http://127.0.0.1:PORT` with DEV=1", "where Google and browsers find the add-on; every token names it"),
+    ("PORT", "port", "`8080`", "where gunicorn listens on this machine; the local queue delivers there"),
+    ("DATA_DIR", "folder", "`.data`", "documents, recordings and the local queue; keep it and back it up"),
+    ("KEYS_FILE", "file", "`.keys/keys.json`", "JSON: purpose to key id to 32 bytes in base64, 0600, outside DATA_DIR; the first key of a purpose signs, every one opens; the local queue's own key is made beside it"),
+    ("ADDON_SERVICE_ACCOUNT", "e-mail", "required", "Google's account that calls the add-on: `serviceAccountEmail` of projects.getAuthorization"),
+    ("OAUTH_CLIENT_ID", "client id", "required", "the add-on's client: `oauthClientId` of projects.getAuthorization; users' tokens name it"),
+    ("WEB_CLIENT_ID", "client id", "required", "the web client of Sign in with Google, for pages that are opened from a bookmark"),
+    ("WEB_CLIENT_SECRET", "secret", "required", "that client's secret"),
+    ("TASKS_SERVICE_ACCOUNT", "e-mail", "required on App Engine; elsewhere `local-queue@localhost`", "the one account whose tokens start jobs at /tasks/"),
+    ("SWEEP_SECONDS", "seconds, 1 to 3600", "`60`", "how often recordings whose day has come are deleted"),
+    ("TELEPHONY_URL", "URL", "empty: no calls", "where the add-on reaches the telephony service"),
+    ("TELEPHONY_WS_URL", "ws or wss URL", "empty: no webphone", "where browsers reach the telephony service"),
+    ("GOOGLE_CERTS_URL", "URL", "`https://www.googleapis.com/oauth2/v3/certs`", "Google's signing keys"),
+    ("GOOGLE_AUTH_URL", "URL", "`https://accounts.google.com/o/oauth2/v2/auth`", "Sign in with Google, the page"),
+    ("GOOGLE_TOKEN_URL", "URL", "`https://oauth2.googleapis.com/token`", "Sign in with Google, the exchange"),
+    ("GMAIL_API_URL", "URL", "`https://gmail.googleapis.com`", "the Gmail API"),
+    ("PEOPLE_API_URL", "URL", "`https://people.googleapis.com`", "the People API"),
+    ("GOOGLE_ISSUER", "issuer", "empty", "a further issuer of tokens; read with DEV=1 only"),
+    ("DEV", "1 or empty", "empty", "a laptop: http on loopback, cookies without Secure, a PBX on loopback; refused on App Engine and off loopback"),
+    ("GAE_ENV", "set by App Engine", "empty", "nothing is for you to set: it forbids DEV=1 and the local queue"),
+)  # fmt: skip
 
 
 class BadConfig(Exception):

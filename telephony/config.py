@@ -13,6 +13,19 @@ from urllib.parse import urlsplit
 from contract.wire import Keys
 
 _KEY_BYTES = 32
+
+# Name, unit, default and meaning of every setting: docs/CONFIGURATION.md is written from it.
+SETTINGS = (
+    ("TELEPHONY_PORT", "port", "`8082`", "commands from the add-on and the webphones' socket; 0 takes any free one"),
+    ("BIND", "host", "`127.0.0.1`", "the address to listen on"),
+    ("ADDON_URL", "URL", "required", "where the service reaches the add-on; https but with DEV=1"),
+    ("ALLOWED_ORIGIN", "origin", "required", "the pages that may open the webphones' socket: the add-on's BASE_URL"),
+    ("ADVERTISED_IP", "IP address", "required; `127.0.0.1` with DEV=1", "the address that PBXs send to"),
+    ("DATA_DIR", "folder", "`.data`", "journal, outbox, sealed lines and recordings that are not stored yet"),
+    ("KEYS_FILE", "file", "`.keys/keys.json`", "the add-on's own: four of its purposes are read"),
+    ("DEV", "1 or empty", "empty", "a laptop: PBXs on loopback, http; refused on App Engine and off loopback"),
+    ("GAE_ENV", "set by App Engine", "empty", "nothing is for you to set: it forbids DEV=1"),
+)  # fmt: skip
 _PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "lines")
 
 

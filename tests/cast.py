@@ -41,7 +41,7 @@ BASE = "https://addon.example"
 TASKS_ACCOUNT = "queue@project.iam.gserviceaccount.com"
 KEYS = {
     p: {"k1": p.ljust(32, ".")[:32].encode()}
-    for p in ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
+    for p in ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
 }
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = _KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

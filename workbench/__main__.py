@@ -1,4 +1,4 @@
-"""`python -m workbench run | site | pbx | event`: the product on one machine, without Google."""
+"""`python -m workbench run | site | pbx | event | settings`: the product on one machine, without Google."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from workbench.cast import CLIENT_ID, PLAYERS
 from workbench.events import BadTarget, Situation, build_event, send_event, target_url
 from workbench.pbx import program as pbx
 from workbench.server import Bench, make_app
+from workbench.settings_page import FILE, page
 from workbench.supervisor import CannotRun, Stage, Supervisor, run
 from workbench.tokens import Issuer, private_key_pem
 
@@ -101,12 +102,16 @@ def _parser() -> argparse.ArgumentParser:
     event.add_argument("file", help="JSON file, - for standard input")
     event.add_argument("--to", required=True, help="entry point, for example /on/gmail.message")
     event.add_argument("--user", default="alice", choices=sorted(PLAYERS), help=f"who it is ({CLIENT_ID})")
+    verbs.add_parser("settings", help="write docs/CONFIGURATION.md")
     return parser
 
 
 def main() -> int:
     """Dispatch; the exit status."""
     arguments = _parser().parse_args()
+    if arguments.verb == "settings":
+        FILE.write_text(page(), encoding="utf-8")
+        return 0
     try:
         stage = _stage()
         if arguments.verb == "pbx":

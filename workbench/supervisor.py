@@ -25,7 +25,7 @@ HEALTHY_SECONDS = 45
 STOP_SECONDS = 8
 SHORTEST_LIFE_SECONDS = 3.0
 LOG_LINES = 15
-PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "tasks", "lines")
+PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
 Say = Callable[[str], None]
 
 

@@ -25,8 +25,9 @@ def test_every_glossary_term_names_a_class() -> None:
     assert len(terms) > 10 and terms <= classes()
 
 
-def test_the_readme_names_only_what_exists() -> None:
-    readme = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("name", ["README.md", "docs/ARCHITECTURE.md"])
+def test_a_document_names_only_what_exists(name: str) -> None:
+    readme = (ROOT / name).read_text()
     targets = re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in set(re.findall(r"`make ([\w-]+)`", readme)):
         assert target in targets
