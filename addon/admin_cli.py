@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TextIO
 
 from addon.domain.tenant import Tenant, User
 from addon.store.tenancy import Tenancy
+from contract.addresses import is_public
 from contract.lines import LineConfig, Registration
 from contract.numbers import BadNumber, Extension, LineId, TenantId, UserId
 
@@ -52,9 +52,10 @@ def check_host(host: str, dev: bool) -> None:
         return
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except OSError as error:
-        raise BadInput(f"the host {host} is not known: {error.strerror}. Check the name of the PBX.") from error
-    bad = [address for address in found if not ipaddress.ip_address(address).is_global]
+    except (OSError, ValueError) as error:  # a name that cannot be encoded is a UnicodeError
+        why = getattr(error, "strerror", None) or "not a host name"
+        raise BadInput(f"the host {host} is not known: {why}. Check the name of the PBX.") from error
+    bad = [address for address in found if not is_public(str(address))]
     if bad:
         raise BadInput(f"{host} leads to {bad[0]}, which is not a public address. Use the PBX's public name.")
 

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ MAX_BODY_BYTES = 262144
 
 T = TypeVar("T")
 
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError, OverflowError)
 _MODULES = (numbers, calls, lines, commands, events, route_plan, uploads)
 TYPES: dict[str, type[Any]] = {
     name: found
@@ -37,6 +39,14 @@ class BadWire(ValueError):
 
 class BadSignature(ValueError):
     """The request or ticket is not from our peer, is too old, was changed, or was used before."""
+
+
+def _check_text(text: str) -> None:
+    """Half a surrogate pair, which JSON can spell, cannot be stored, signed or sent on."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadWire("half a character") from None
 
 
 def _plain(value: Any) -> Any:
@@ -70,6 +80,10 @@ def _built(kind: Any, value: Any) -> Any:
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise BadWire(f"a {kind.__name__} is missing")
+    if isinstance(value, str):
+        _check_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadWire("a number that is none")
     return value
 
 
@@ -91,7 +105,7 @@ def from_plain(kind: type[T], value: Any) -> T:
     """The dataclass behind `to_plain`; unknown fields are ignored, wrong ones raise BadWire."""
     try:
         return _dataclass(kind, value)
-    except (ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise BadWire(f"not a {kind.__name__}") from error
 
 
@@ -115,7 +129,7 @@ def loads(data: bytes, expected: type[T] | None = None) -> T:
         return typing.cast(T, _dataclass(kind, raw["body"]))
     except BadWire:
         raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadWire("not a contract message") from error
 
 
@@ -131,7 +145,11 @@ class Keys:
 
 
 def _mac(secret: bytes, *parts: str) -> str:
-    return hmac.new(secret, "\n".join(parts).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, "\n".join(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _same(ours: str, theirs: str) -> bool:
+    return hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "surrogatepass"))
 
 
 def sign_request(
@@ -155,9 +173,9 @@ def verify_request(
         raise BadSignature("unknown key, time or nonce")
     digest = hashlib.sha256(body).hexdigest()
     mac = _mac(secret, "request", audience, method, path, digest, stamp, nonce)
-    if not hmac.compare_digest(mac.encode(), headers.get("X-CTC-Signature", "").encode()):
+    if not _same(mac, headers.get("X-CTC-Signature", "")):
         raise BadSignature("wrong signature")
-    if abs(now - int(stamp)) > SKEW_SECONDS:
+    if len(stamp) > 12 or abs(now - int(stamp)) > SKEW_SECONDS:
         raise BadSignature("too old")
     return nonce
 
@@ -192,11 +210,11 @@ def read_ticket(keys: Keys, text: str, purpose: str, host: str, *, now: float) -
     kid, _, rest = text.partition(".")
     body, _, mac = rest.partition(".")
     secret = keys.secrets.get(kid)
-    if secret is None or not hmac.compare_digest(_mac(secret, "ticket", body).encode(), mac.encode()):
+    if secret is None or not _same(_mac(secret, "ticket", body), mac):
         raise BadSignature("not our ticket")
     try:
         ticket = _dataclass(JoinTicket, json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
-    except (ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise BadSignature("not our ticket") from error
     if ticket.purpose != purpose or ticket.host != host:
         raise BadSignature("for another purpose")

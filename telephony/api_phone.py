@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 SUBPROTOCOL = "ctc.phone.v1"
 MOST_FRAME_BYTES = 65536
 MOST_PER_SECOND = 20
+MOST_STAT = 1_000_000
 _HELLO_SECONDS = 10.0
 _QUEUE = 256
 _ID = re.compile(r"[A-Za-z0-9_.:\-]{1,64}", re.ASCII)
@@ -338,7 +339,7 @@ async def _stats(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[st
     stats = {}
     for name in ("rtt_ms", "jitter_ms", "loss_percent"):
         value = params.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_STAT:
             raise RpcError("bad-params")
         stats[name] = float(value)
     door.on_stats(call, stats)

@@ -77,9 +77,19 @@ class Bridge:
             await read.wait()
             await leg.settle(codec)
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(settled())
-            answer = await answered_offer(leg, sdp, read)
+        settling = asyncio.ensure_future(settled())
+        answering = asyncio.ensure_future(answered_offer(leg, sdp, read))
+        try:
+            await asyncio.wait({settling, answering}, return_when=asyncio.FIRST_COMPLETED)
+            if settling.done():
+                settling.result()
+            answer = await answering
+        except BaseException:
+            await leg.hang_up()
+            raise
+        finally:
+            settling.cancel()
+            answering.cancel()
         await self._swap(leg)
         return answer
 

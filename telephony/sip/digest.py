@@ -8,22 +8,37 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from telephony.errors import ParseError
+from telephony.sip.uri import split_outside
+
 HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 STRENGTH = {"MD5": 1, "SHA-256": 2, "SHA-512-256": 3}
-_FIELD = re.compile(r'([\w\-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.ASCII)
+_FIELD = re.compile(r'([\w\-]{1,64})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))', re.ASCII)
 MAX_FIELD_CHARS = 1024
+MAX_FIELDS = 40
+MAX_NONCES = 64
 
 
 def fields_of(value: str) -> dict[str, str]:
-    """`Digest a="b", c=d` as a map, {} for another scheme."""
+    """`Digest a="b", c=d` as a map; {} for another scheme and for a value that says a thing twice."""
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() != "digest" or len(rest) > 8192:
         return {}
     found: dict[str, str] = {}
-    for name, quoted, token in _FIELD.findall(rest):
-        text = re.sub(r"\\(.)", r"\1", quoted) or token
-        if len(text) <= MAX_FIELD_CHARS:
-            found.setdefault(name.lower(), text)
+    try:
+        parts = [part for part in split_outside(rest, ",") if part]
+    except ParseError:
+        return {}
+    if len(parts) > MAX_FIELDS:
+        return {}
+    for part in parts:
+        match = _FIELD.fullmatch(part)
+        if match is None or len(part) > MAX_FIELD_CHARS:
+            continue
+        if match.group(1).lower() in found:
+            return {}
+        quoted, token = match.group(2), match.group(3)
+        found[match.group(1).lower()] = token if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
     return found
 
 
@@ -62,7 +77,7 @@ def strongest(values: Iterable[str]) -> Challenge | None:
 
 def _hash(algorithm: str, text: str) -> str:
     return hashlib.new(
-        HASHES[algorithm.upper().removesuffix("-SESS")], text.encode(), usedforsecurity=False
+        HASHES[algorithm.upper().removesuffix("-SESS")], text.encode("utf-8", "surrogateescape"), usedforsecurity=False
     ).hexdigest()
 
 
@@ -83,22 +98,28 @@ def _escaped(text: str) -> str:
 
 @dataclass(slots=True)
 class Credentials:
-    """A user's secret for one PBX; once a realm was answered no other is."""
+    """A user's secret for one PBX; what was once proved binds: no other realm, no weaker hash (RFC 8760 section 2.4)."""
 
     user: str
     password: str = field(repr=False)
     realm: str = ""
+    _strength: int = 0
     _counts: dict[str, int] = field(default_factory=dict, repr=False)
 
     def may_answer(self, challenge: Challenge) -> bool:
-        """False for a foreign realm."""
-        return not self.realm or self.realm == challenge.realm
+        """False for a foreign realm and for a downgrade."""
+        return self.realm in {"", challenge.realm} and STRENGTH[challenge.base] >= self._strength
+
+    def proved(self, challenge: Challenge) -> None:
+        """The PBX took our answer to this challenge."""
+        self.realm, self._strength = challenge.realm, max(self._strength, STRENGTH[challenge.base])
 
     def answer(self, challenge: Challenge, method: str, uri: str, cnonce: str) -> str:
         """The value of Authorization or Proxy-Authorization."""
-        self.realm = challenge.realm
-        count = self._counts.get(challenge.nonce, 0) + 1
-        self._counts = {challenge.nonce: count}
+        count = self._counts.pop(challenge.nonce, 0) + 1
+        self._counts[challenge.nonce] = count
+        while len(self._counts) > MAX_NONCES:
+            del self._counts[next(iter(self._counts))]
         nc = f"{count:08x}" if challenge.qop else ""
         digest = _response(
             challenge.algorithm, self.user, challenge.realm, self.password, challenge.nonce, method, uri, nc, cnonce
@@ -135,4 +156,4 @@ def is_genuine(
     wanted = _response(
         algorithm, user, realm, password, nonce, method, fields.get("uri", ""), nc, fields.get("cnonce", "")
     )
-    return hmac.compare_digest(wanted.encode(), fields.get("response", "").encode())
+    return hmac.compare_digest(wanted.encode(), fields.get("response", "").encode("utf-8", "surrogateescape"))

@@ -158,6 +158,8 @@ class SipLeg:
         return self._rtp
 
     def _connect(self, rtp: RtpSocket, theirs: sdp.Description, codec: Codec) -> None:
+        if (":" in theirs.host) != (":" in self._agent.advertised):
+            raise ParseError("an address of another family")
         rtp.connect(theirs.host, theirs.port, codec, theirs.codecs[codec], theirs.event_payload(codec))
         silent = theirs.holds or theirs.port == 0
         rtp.set_direction(not silent, theirs.direction in {"sendrecv", "sendonly"} and not self._held)
@@ -259,7 +261,10 @@ class SipLeg:
         self._finish(Outcome.CANCELLED if self._cancelled else outcome_of(message.status), message.status)
 
     def _proof(self, message: Message, method: str, uri: str) -> tuple[str, str] | None:
-        """An Authorization header for a challenge of our own PBX, at most twice and the second time only if stale."""
+        """An Authorization header for a challenge of our own PBX, at most twice and the second time only if stale.
+
+        A BYE is never proved: a far end behind the PBX could challenge it to collect digests of the password.
+        """
         credentials = self._identity.credentials
         name = "WWW-Authenticate" if message.status == 401 else "Proxy-Authenticate"
         challenge = strongest(message.all(name))
@@ -318,8 +323,11 @@ class SipLeg:
                 break
             await asyncio.sleep(random.uniform(*GLARE_SECONDS))
         if final is not None and final.status < 300 and final.sdp and self._rtp is not None:
-            theirs = sdp.parse(final.sdp)
-            self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
+            try:
+                theirs = sdp.parse(final.sdp)
+                self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
+            except ParseError:
+                self._quit(Outcome.MEDIA_FAILED)
 
     async def _reinvite(self, direction: str, *authorization: tuple[str, str]) -> Message | None:
         if self.dialog is None or self.endpoint is None:
@@ -368,16 +376,9 @@ class SipLeg:
         else:
             self._finish(outcome, 0)
 
-    def _bye(self, dialog: Dialog, *authorization: tuple[str, str]) -> None:
-        after, message = dialog.next("BYE", "")
-
-        def heard(answer: Message) -> None:
-            if answer.status in {401, 407} and not authorization:
-                proof = self._proof(answer, "BYE", dialog.target)
-                if proof:
-                    self._bye(after, proof)
-
-        self._agent.request(message.add(*authorization), self._identity.to, heard, lambda: None)
+    def _bye(self, dialog: Dialog) -> None:
+        _, message = dialog.next("BYE", "")
+        self._agent.request(message, self._identity.to, lambda _: None, lambda: None)
 
     def _close_media(self) -> None:
         if self._rtp is not None:
@@ -402,12 +403,17 @@ class SipLeg:
 
     def on_ack(self, request: Message) -> None:
         """Our 200 arrived; a late offer is answered here."""
+        if self.dialog is None or request.sender.tag != self.dialog.remote_tag:
+            return
         if self._inbound is not None:
             self._inbound.acknowledged()
         if request.sdp and self._theirs is None and self._rtp is not None and self.endpoint is not None:
-            theirs = sdp.parse(request.sdp)
-            self._theirs = theirs
-            self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
+            try:
+                theirs = sdp.parse(request.sdp)
+                self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
+                self._theirs = theirs
+            except ParseError:
+                self._quit(Outcome.MEDIA_FAILED)
 
     def on_request(self, transaction: ServerTransaction, request: Message) -> None:
         """BYE, re-INVITE, UPDATE and OPTIONS of this dialog; anything of another is told so."""
@@ -438,12 +444,11 @@ class SipLeg:
             return
         try:
             theirs = sdp.parse(request.sdp)
-            codec = sdp.chosen(theirs, (self.endpoint.codec,))
+            self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
         except ParseError:
             transaction.respond(self._response(request, 488, "Not Acceptable Here"))
             return
         was, self._theirs = bool(self._theirs and self._theirs.holds), theirs
-        self._connect(self._rtp, theirs, codec)
         self._reply(transaction, request, self._answer(theirs))
         if theirs.holds != was:
             self.events.put(Signal.HELD if theirs.holds else Signal.RESUMED)

@@ -11,6 +11,7 @@ from telephony.sip.uri import NameAddr, Via, split_outside
 
 MAX_MESSAGE_BYTES = 65_535
 MAX_HEADERS = 100
+MAX_LINE_CHARS = 8_192
 COMPACT = {
     "i": "Call-ID", "m": "Contact", "e": "Content-Encoding", "l": "Content-Length", "c": "Content-Type", "f": "From",
     "s": "Subject", "k": "Supported", "t": "To", "v": "Via", "o": "Event", "r": "Refer-To", "b": "Referred-By", "x": "Session-Expires",
@@ -27,11 +28,12 @@ LISTS = {
     "p-asserted-identity",
 }
 SINGLE = {"from", "to", "call-id", "cseq", "content-length", "max-forwards"}
-_REQUEST = re.compile(r"([A-Z0-9\-.!%*_+`'~]{1,32}) (\S{1,2048}) SIP/2\.0", re.ASCII | re.IGNORECASE)
-_RESPONSE = re.compile(r"SIP/2\.0 (\d{3})(?: (.*))?", re.IGNORECASE)
-_CSEQ = re.compile(r"\s*(\d{1,10})\s+(\S{1,32})\s*", re.ASCII)
+_REQUEST = re.compile(r"([A-Z0-9\-.!%*_+`'~]{1,64}) (\S{1,2048}) SIP/2\.0", re.ASCII | re.IGNORECASE)
+_RESPONSE = re.compile(r"SIP/2\.0 (\d{3})(?: (.*))?", re.ASCII | re.IGNORECASE)
+_CSEQ = re.compile(r"\s*(\d{1,10})\s+(\S{1,64})\s*", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,64}", re.ASCII)
-_FORBIDDEN = re.compile(r"[\r\n\x00]")
+# A NUL is legal only as a quoted pair (RFC 4475 section 3.1.1.2).
+_FORBIDDEN = re.compile(r"[\r\n]|(?<!\\)\x00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,7 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via; raises ParseError."""
-        found = self.all("Via")
-        if not found:
-            raise ParseError("no Via")
-        return Via.parse(found[0])
+        return Via.parse(next(split_outside(self.get("Via"), ",")))
 
     @property
     def sdp(self) -> bytes:
@@ -137,6 +136,8 @@ def _unfolded(head: str) -> Iterable[str]:
     for line in head.split("\n"):
         line = line.rstrip("\r")
         if line[:1] in {" ", "\t"} and len(lines) > 1:
+            if len(lines[-1]) > MAX_LINE_CHARS:
+                raise ParseError("a header that is too long")
             lines[-1] += " " + line.strip()
         else:
             lines.append(line)
@@ -148,7 +149,7 @@ def _headers(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
     for line in lines:
         name, colon, value = line.partition(":")
         name = name.strip()
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not _TOKEN.fullmatch(name) or len(value) > MAX_LINE_CHARS or _FORBIDDEN.search(value):
             raise ParseError("a bad header line")
         found.append((COMPACT.get(name.lower(), name), value.strip()))
         if len(found) > MAX_HEADERS:
@@ -179,6 +180,8 @@ def parse(data: bytes) -> Message:
 
 
 def _start(line: str, headers: tuple[tuple[str, str], ...]) -> Message:
+    if _FORBIDDEN.search(line):
+        raise ParseError("neither request nor response")
     request = _REQUEST.fullmatch(line)
     if request:
         return Message(method=request.group(1).upper(), uri=request.group(2), headers=headers)

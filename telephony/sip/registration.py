@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from telephony.errors import ParseError
-from telephony.sip.digest import Credentials, strongest
+from telephony.sip.digest import Challenge, Credentials, strongest
 from telephony.sip.message import Message
 from telephony.sip.uri import NameAddr
 from telephony.sip.useragent import Address, UserAgent, new_tag
@@ -25,6 +25,11 @@ def wait_after(failures: int, roll: float) -> float:
         return FIRST_RETRY_SECONDS
     longest = float(min(MAX_WAIT_SECONDS, BASE_WAIT_SECONDS * 2 ** min(failures - 2, 10)))
     return longest * (0.5 + 0.5 * roll)
+
+
+def whole_number(text: str) -> int | None:
+    """Seconds as a header says them; None for anything else than one to nine digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
 
 
 @dataclass(slots=True)
@@ -64,20 +69,26 @@ class Registrar:
     async def _register(self, seconds: int) -> int:
         """Seconds granted, 0 on failure."""
         proof: tuple[str, str] | None = None
+        challenge: Challenge | None = None
         for tries in range(3):
             answer = await self._ask(seconds, proof)
             if answer is None:
                 return self._became(False, UNREACHABLE)
             if answer.status < 300:
+                if challenge is not None:
+                    self.credentials.proved(challenge)
                 self._became(seconds > 0, "")
                 return self._granted(answer, seconds)
-            if answer.status == 423 and answer.get("Min-Expires").isdigit():
-                seconds = min(3600, int(answer.get("Min-Expires")))
+            longer = whole_number(answer.get("Min-Expires"))
+            if answer.status == 423 and longer is not None:
+                seconds = min(3600, longer)
                 continue
             challenge = strongest(answer.all("WWW-Authenticate") + answer.all("Proxy-Authenticate"))
             if answer.status not in {401, 407} or challenge is None:
                 return self._became(False, WRONG_PASSWORD if answer.status == 403 and proof else REFUSED)
-            if not self.credentials.may_answer(challenge) or (tries and not challenge.stale and proof is not None):
+            if not self.credentials.may_answer(challenge):
+                return self._became(False, REFUSED)
+            if tries and not challenge.stale and proof is not None:
                 return self._became(False, WRONG_PASSWORD)
             name = "Authorization" if answer.status == 401 else "Proxy-Authorization"
             proof = name, self.credentials.answer(challenge, "REGISTER", self._uri(), secrets.token_hex(8))
@@ -113,15 +124,16 @@ class Registrar:
 
     def _granted(self, answer: Message, asked: int) -> int:
         """The registrar's word on how long, from our Contact or Expires."""
-        said = answer.get("Expires")
+        said = whole_number(answer.get("Expires"))
         for value in answer.all("Contact"):
             try:
                 contact = NameAddr.parse(value)
             except ParseError:
                 continue
-            if contact.uri.port == self.agent.port and contact.params.get("expires", "").isdigit():
-                said = contact.params["expires"]
-        return max(5, min(int(said), 3600)) if said.isascii() and said.isdigit() else asked
+            expires = whole_number(contact.params.get("expires", ""))
+            if contact.uri.port == self.agent.port and expires is not None:
+                said = expires
+        return asked if said is None else max(5, min(said, 3600))
 
     def _became(self, registered: bool, problem: str) -> int:
         if (registered, problem) != (self.registered, self.problem):

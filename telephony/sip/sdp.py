@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ MAX_LINES = 500
 STATIC = {0: Codec.PCMU, 8: Codec.PCMA, 9: Codec.G722}
 PREFERRED = {Codec.PCMU: 0, Codec.PCMA: 8, Codec.G722: 9, Codec.OPUS: 107}
 EVENT_PAYLOAD = {8000: 101, 48000: 110}
+FAMILIES = {"IP4": ipaddress.IPv4Address, "IP6": ipaddress.IPv6Address}
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 _MEDIA = re.compile(r"audio (\d{1,5})(?:/\d+)? (RTP/\S+) ([\d ]{1,200})", re.ASCII)
 _RTPMAP = re.compile(r"rtpmap:(\d{1,3}) ([A-Za-z0-9\-]+)/(\d{4,6})(?:/\d+)?", re.ASCII)
@@ -54,10 +56,14 @@ def _lines(data: bytes) -> list[tuple[str, str]]:
 
 
 def _address(value: str) -> str:
+    """A plain address: a name would be looked up, and looked up again, by whoever sends there."""
     parts = value.split()
-    if len(parts) != 3 or parts[0] != "IN" or parts[1] not in {"IP4", "IP6"}:
+    if len(parts) != 3 or parts[0] != "IN" or parts[1] not in FAMILIES:
         raise ParseError("a bad c= line")
-    return parts[2].partition("/")[0]
+    try:
+        return str(FAMILIES[parts[1]](parts[2].partition("/")[0]))
+    except ValueError:
+        raise ParseError("a c= line without a plain address") from None
 
 
 def parse(data: bytes) -> Description:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from contract.addresses import is_loopback, is_public
 from contract.calls import Codec, Party
 from contract.lines import LineConfig, Registration
 from contract.numbers import UserId
@@ -31,20 +31,24 @@ log = logging.getLogger(__name__)
 
 def may_be_pbx(address: str, dev: bool) -> bool:
     """Outside dev a PBX is never on a loopback, private or special address."""
-    found = ipaddress.ip_address(address)
-    return found.is_loopback if dev and found.is_loopback else found.is_global and not found.is_multicast
+    return is_public(address) or (dev and is_loopback(address))
 
 
-async def resolve(host: str, port: int, dev: bool) -> Address:
-    """The PBX's address; raises CarrierError(503) when there is none that may be called."""
-    loop = asyncio.get_running_loop()
+async def look_up(host: str) -> list[str]:
+    """IPv4 addresses of a name or of any spelling of an address; raises OSError or UnicodeError."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    return [str(info[4][0]) for info in infos]
+
+
+async def resolve(host: str, port: int, dev: bool, look_up: Callable[[str], Awaitable[list[str]]] = look_up) -> Address:
+    """The PBX's address, looked up once and used as it was checked; raises CarrierError(503) when none may be called."""
     try:
-        infos = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-    except OSError as error:
+        found = await look_up(host)
+    except (OSError, ValueError) as error:  # a name that cannot be encoded is a UnicodeError
         raise CarrierError(503) from error
-    for info in infos:
-        if may_be_pbx(str(info[4][0]), dev):
-            return str(info[4][0]), port
+    for address in found:
+        if may_be_pbx(address, dev):
+            return address, port
     raise CarrierError(503)
 
 
@@ -62,6 +66,7 @@ class Trunk:
     agent: UserAgent | None = None
     address: Address | None = None
     registrars: dict[UserId, Registrar] = field(default_factory=dict)
+    _credentials: dict[UserId, Credentials] = field(default_factory=dict)
     _retired: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -92,8 +97,10 @@ class Trunk:
                 await asyncio.sleep(RESOLVE_AGAIN_SECONDS)
         if self.address is None:
             return
-        peer = self.address[0]
-        self.agent = await UserAgent.open(self.bind_ip, 0, lambda ip: ip == peer, self._asked, self.advertised_ip)
+        peer, dev = self.address[0], self.dev
+        self.agent = await UserAgent.open(
+            self.bind_ip, 0, lambda ip: ip == peer and may_be_pbx(ip, dev), self._asked, self.advertised_ip
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 keeping = [group.create_task(self._registrar(r).run()) for r in self.config.registrations]
@@ -124,7 +131,7 @@ class Trunk:
         assert self.agent is not None and self.address is not None
         registrar = Registrar(
             self.agent, self.address, self.domain, registration.extension.digits,
-            Credentials(registration.auth_user, registration.password), self.config.register_seconds,
+            self._secret(registration), self.config.register_seconds,
             lambda: self.on_status(self, registration),
         )  # fmt: skip
         self.registrars[registration.user] = registrar
@@ -140,8 +147,13 @@ class Trunk:
     def _identity(self, registration: Registration) -> Identity:
         assert self.address is not None
         extension = registration.extension.digits
-        credentials = Credentials(registration.auth_user, registration.password)
-        return Identity(f"{quoted('')}<sip:{extension}@{self.domain}>", extension, credentials, self.address)
+        secret = self._secret(registration)
+        return Identity(f"{quoted('')}<sip:{extension}@{self.domain}>", extension, secret, self.address)
+
+    def _secret(self, registration: Registration) -> Credentials:
+        """One for the registration and all its calls: they answer only what the registration proved."""
+        fresh = Credentials(registration.auth_user, registration.password)
+        return self._credentials.setdefault(registration.user, fresh)
 
     def outgoing(self, registration: Registration, dial: str, codecs: Sequence[Codec]) -> SipLeg:
         """A leg that will call `dial`; raises CarrierError(503) while the PBX has no address."""
@@ -176,12 +188,22 @@ class Trunk:
         self.on_invite(self, registration, leg)
 
 
+def shown(text: str) -> str:
+    """Text of the wire as people may see it: Latin-1 where it is no UTF-8, no control characters."""
+    octets = text.encode("utf-8", "surrogateescape")
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        text = octets.decode("latin-1")
+    return "".join(sign if sign.isprintable() else " " for sign in text).strip()
+
+
 def caller_of(request: Message) -> Party:
     """Who calls, as the PBX says it; a withheld number is empty. Shown as unverified."""
-    asserted = request.all("P-Asserted-Identity")
     try:
+        asserted = request.all("P-Asserted-Identity")
         who = NameAddr.parse(asserted[0]) if asserted else request.sender
     except ParseError:
         who = request.sender
     withheld = who.uri.user.lower() in {"anonymous", ""} or who.uri.host == "anonymous.invalid"
-    return Party("" if withheld else who.uri.user[:40], who.name[:80])
+    return Party("" if withheld else shown(who.uri.user)[:40], shown(who.name)[:80])

@@ -10,7 +10,7 @@ from telephony.errors import ParseError
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._\-]{1,255})(?::(\d{1,5}))?", re.ASCII)
 _VIA = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+(.*)", re.ASCII | re.IGNORECASE)
-_NAME_ADDR = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^<"]*?)\s*<([^<>]*)>\s*(.*)', re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -86,6 +86,13 @@ class Uri:
         return cls(text, scheme, user.partition(":")[0] if at else "", name, port, parameters(params))
 
 
+def _named(quoted_name: str, rest: str) -> str:
+    """The display name before an angle bracket, quoted or as bare words."""
+    if (quoted_name and rest) or '"' in rest:
+        raise ParseError("a bad display name")
+    return re.sub(r"\\(.)", r"\1", quoted_name[1:-1], flags=re.DOTALL) if quoted_name else rest
+
+
 @dataclass(frozen=True, slots=True)
 class NameAddr:
     """`"name" <uri>;params`."""
@@ -97,12 +104,15 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Both spellings; raises ParseError."""
-        match = _NAME_ADDR.fullmatch(text)
-        if match:
-            name = match.group(1)
-            if name.startswith('"'):
-                name = re.sub(r"\\(.)", r"\1", name[1:-1])
-            uri, rest = Uri.parse(match.group(2)), match.group(3)
+        text = text.strip()
+        quoted_name = _QUOTED.match(text)
+        before, angle, after = text[quoted_name.end() if quoted_name else 0 :].partition("<")
+        if angle:
+            name = _named(quoted_name.group() if quoted_name else "", before.strip())
+            inside, closed, rest = after.partition(">")
+            if not closed or "<" in inside:
+                raise ParseError("an open angle bracket")
+            uri, rest = Uri.parse(inside), rest.strip()
         else:
             bare, _, rest = text.partition(";")
             name, uri, rest = "", Uri.parse(bare), ";" + rest
@@ -132,7 +142,9 @@ class Via:
         match = _VIA.fullmatch(head)
         if not match:
             raise ParseError("a bad Via")
-        host, port = host_port(re.sub(r"\s*:\s*", ":", match.group(2)))
+        name, colon, digits = match.group(2).rpartition(":")
+        spaced = f"{name.rstrip()}:{digits.lstrip()}" if colon else match.group(2)
+        host, port = host_port(spaced)
         return cls(match.group(1).upper(), host, port, parameters(list(params)))
 
     @property

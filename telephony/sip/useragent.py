@@ -46,6 +46,12 @@ def new_tag() -> str:
     return secrets.token_hex(8)
 
 
+def _invite_key(message: Message) -> tuple[str, str, str, str]:
+    """What a CANCEL must share with its INVITE (section 9.2)."""
+    via = message.via
+    return via.branch, f"{via.host}:{via.port}", message.call_id, message.sender.tag
+
+
 @dataclass(slots=True)
 class _Rate:
     """Datagrams of one source in the running second."""
@@ -71,7 +77,7 @@ class UserAgent(asyncio.DatagramProtocol):
     _transport: asyncio.DatagramTransport | None = None
     _clients: dict[tuple[str, str], ClientTransaction] = field(default_factory=dict)
     _servers: dict[tuple[str, str, str], ServerTransaction] = field(default_factory=dict)
-    _invites: dict[tuple[str, str], InDialog] = field(default_factory=dict)
+    _invites: dict[tuple[str, str, str, str], InDialog] = field(default_factory=dict)
     _rates: dict[str, _Rate] = field(default_factory=dict)
 
     @classmethod
@@ -112,7 +118,7 @@ class UserAgent(asyncio.DatagramProtocol):
 
     def _sender(self, to: Address) -> Callable[[Message], None]:
         def send(message: Message) -> None:
-            if self._transport is not None and not self._transport.is_closing():
+            if self._transport is not None and not self._transport.is_closing() and self.is_peer(to[0]):
                 self._transport.sendto(message.encode(), to)
 
         return send
@@ -156,8 +162,7 @@ class UserAgent(asyncio.DatagramProtocol):
 
     def pending(self, transaction: ServerTransaction, owner: InDialog) -> None:
         """Who is told about a CANCEL of this INVITE."""
-        via = transaction.request.via
-        self._invites[(via.branch, transaction.request.call_id)] = owner
+        self._invites[_invite_key(transaction.request)] = owner
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """One datagram; whatever it holds, nothing but silence or a SIP answer to a peer comes of it."""
@@ -183,7 +188,7 @@ class UserAgent(asyncio.DatagramProtocol):
     def _incoming(self, message: Message, source: Address) -> None:
         via = message.via
         if message.method == "ACK":
-            self._acked(message, via.branch)
+            self._acked(message, (via.branch, f"{via.host}:{via.port}", "INVITE"))
             return
         key = (via.branch, f"{via.host}:{via.port}", message.method)
         known = self._servers.get(key)
@@ -194,37 +199,41 @@ class UserAgent(asyncio.DatagramProtocol):
             self._sender(source)(response(message, 503, "Busy", new_tag(), ("Retry-After", "5")))
             return
         transaction = self._server(message, source, key)
-        self._deliver(transaction, message, source)
+        try:
+            self._deliver(transaction, message, source)
+        except ParseError:
+            transaction.respond(response(message, 400, "Bad Request", new_tag()))
 
     def _server(self, message: Message, source: Address, key: tuple[str, str, str]) -> ServerTransaction:
-        tag = message.receiver.tag
+        tag, invite = message.receiver.tag, _invite_key(message)
 
         def unacknowledged() -> None:
-            owner = self.dialogs.get((message.call_id, tag)) or self._invites.get((key[0], message.call_id))
+            owner = self.dialogs.get((message.call_id, tag)) or self._invites.get(invite)
             if owner is not None and message.method == "INVITE":
                 owner.on_cancel()
 
         def over() -> None:
             self._servers.pop(key, None)
-            self._invites.pop((key[0], message.call_id), None)
+            if message.method == "INVITE":
+                self._invites.pop(invite, None)
 
         loop = asyncio.get_running_loop()
         transaction = ServerTransaction(message, self._sender(source), loop.call_later, unacknowledged, over)
         self._servers[key] = transaction
         return transaction
 
-    def _acked(self, message: Message, branch: str) -> None:
-        for (known, _, method), transaction in list(self._servers.items()):
-            if known == branch and method == "INVITE":
-                transaction.acknowledged()
-                return
+    def _acked(self, message: Message, key: tuple[str, str, str]) -> None:
+        transaction = self._servers.get(key)
+        if transaction is not None and transaction.request.call_id == message.call_id:
+            transaction.acknowledged()
+            return
         owner = self.dialogs.get((message.call_id, message.receiver.tag))
         if owner is not None:
             owner.on_ack(message)
 
     def _deliver(self, transaction: ServerTransaction, message: Message, source: Address) -> None:
         if message.method == "CANCEL":
-            owner = self._invites.get((message.via.branch, message.call_id))
+            owner = self._invites.get(_invite_key(message))
             status, reason = (200, "OK") if owner else (481, "No such transaction")
             transaction.respond(response(message, status, reason, new_tag()))
             if owner is not None:

@@ -23,6 +23,8 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 AIORTC, AIOICE = "1.16.", "0.13."
 MAX_QUEUED = 64
 MAX_ADDRESSES = 20
+# Each FINGERPRINT of a message costs a checksum of all before it: a datagram of 64 kB could hold thousands.
+MAX_STUN_BYTES = 1500
 MAX_ERROR_ANSWERS_PER_SECOND = 20
 OPUS_PARAMETERS = {"minptime": 10, "useinbandfec": 1, "usedtx": 1}
 _BROKEN = (ValueError, struct.error, IndexError, KeyError, TypeError, AssertionError)
@@ -47,11 +49,9 @@ class GuardedConnection(aioice.ice.Connection):  # type: ignore[misc] # aioice i
 
     def request_received(self, message: Any, addr: Address, protocol: Any) -> None:
         """A check; one that waits for `connect` was authenticated too."""
-        waiting = len(self._early_checks)
         super().request_received(message, addr, protocol)
-        if len(self._early_checks) > waiting:
+        if self._early_checks and self._early_checks[-1][0] is message:
             self.prove(addr)
-            del self._early_checks[MAX_ADDRESSES:]
 
     def check_incoming(self, message: Any, addr: Address, protocol: Any) -> None:
         """An authenticated check."""
@@ -89,7 +89,7 @@ class GuardedProtocol(aioice.ice.StunProtocol):  # type: ignore[misc] # aioice i
         """One datagram from anywhere."""
         connection = self.receiver
         source = (addr[0], addr[1])
-        if len(data) < 2:
+        if len(data) < 2 or (data[0] < 4 and len(data) > MAX_STUN_BYTES):
             connection.refused += 1
         elif data[0] < 4:
             self._stun(data, source)

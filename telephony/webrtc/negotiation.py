@@ -10,6 +10,7 @@ from typing import Any
 
 from aiortc.sdp import SessionDescription
 
+from contract.addresses import is_public
 from contract.calls import Codec
 from telephony.errors import MediaError, ParseError
 
@@ -40,7 +41,7 @@ def allows_any(address: str) -> bool:
 
 def allows_public(address: str) -> bool:
     """Only global addresses are checked, so that no offer makes us scan our own network (RFC 8826 section 4.2.4)."""
-    return ipaddress.ip_address(address).is_global and not ipaddress.ip_address(address).is_multicast
+    return is_public(address)
 
 
 def read_offer(sdp: str) -> Offer:

@@ -144,7 +144,8 @@ def test_a_challenge_is_answered_and_verified(algorithm: str) -> None:
     assert is_genuine(value, **check)
     for change in ({"password": "q"}, {"method": "BYE"}, {"nonce": "m"}, {"user": "v"}, {"realm": "s"}):
         assert not is_genuine(value, **{**check, **change})
-    assert not credentials.may_answer(Challenge("evil", "n", "MD5", True, "", False))
+    credentials.proved(made)
+    assert not credentials.may_answer(Challenge("evil", "n", algorithm, True, "", False))
     assert "nc=00000002" in credentials.answer(made, "INVITE", "sip:a@b", "c")
 
 
