@@ -14,6 +14,7 @@ from telephony.sip.message import MAX_MESSAGE_BYTES, Message, parse, response
 from telephony.sip.transaction import ClientTransaction, ServerTransaction, with_branch
 
 Address = tuple[str, int]
+Key = tuple[str, str, str, str, str]
 MAX_TRANSACTIONS = 5_000
 PER_SECOND = 400
 MAGIC = "z9hG4bK"
@@ -46,10 +47,10 @@ def new_tag() -> str:
     return secrets.token_hex(8)
 
 
-def _invite_key(message: Message) -> tuple[str, str, str, str]:
-    """What a CANCEL must share with its INVITE (section 9.2)."""
+def _key(message: Message, method: str) -> Key:
+    """What a repetition, an ACK and a CANCEL share with their request (sections 9.2, 17.2.3)."""
     via = message.via
-    return via.branch, f"{via.host}:{via.port}", message.call_id, message.sender.tag
+    return via.branch, f"{via.host}:{via.port}", message.call_id, message.sender.tag, method
 
 
 @dataclass(slots=True)
@@ -76,8 +77,8 @@ class UserAgent(asyncio.DatagramProtocol):
     dialogs: dict[tuple[str, str], InDialog] = field(default_factory=dict)
     _transport: asyncio.DatagramTransport | None = None
     _clients: dict[tuple[str, str], ClientTransaction] = field(default_factory=dict)
-    _servers: dict[tuple[str, str, str], ServerTransaction] = field(default_factory=dict)
-    _invites: dict[tuple[str, str, str, str], InDialog] = field(default_factory=dict)
+    _servers: dict[Key, ServerTransaction] = field(default_factory=dict)
+    _invites: dict[Key, InDialog] = field(default_factory=dict)
     _rates: dict[str, _Rate] = field(default_factory=dict)
 
     @classmethod
@@ -162,7 +163,7 @@ class UserAgent(asyncio.DatagramProtocol):
 
     def pending(self, transaction: ServerTransaction, owner: InDialog) -> None:
         """Who is told about a CANCEL of this INVITE."""
-        self._invites[_invite_key(transaction.request)] = owner
+        self._invites[_key(transaction.request, "INVITE")] = owner
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """One datagram; whatever it holds, nothing but silence or a SIP answer to a peer comes of it."""
@@ -186,11 +187,10 @@ class UserAgent(asyncio.DatagramProtocol):
             transaction.receive(message)
 
     def _incoming(self, message: Message, source: Address) -> None:
-        via = message.via
         if message.method == "ACK":
-            self._acked(message, (via.branch, f"{via.host}:{via.port}", "INVITE"))
+            self._acked(message)
             return
-        key = (via.branch, f"{via.host}:{via.port}", message.method)
+        key = _key(message, message.method)
         known = self._servers.get(key)
         if known is not None:
             known.repeated()
@@ -204,27 +204,26 @@ class UserAgent(asyncio.DatagramProtocol):
         except ParseError:
             transaction.respond(response(message, 400, "Bad Request", new_tag()))
 
-    def _server(self, message: Message, source: Address, key: tuple[str, str, str]) -> ServerTransaction:
-        tag, invite = message.receiver.tag, _invite_key(message)
+    def _server(self, message: Message, source: Address, key: Key) -> ServerTransaction:
+        tag = message.receiver.tag
 
         def unacknowledged() -> None:
-            owner = self.dialogs.get((message.call_id, tag)) or self._invites.get(invite)
+            owner = self.dialogs.get((message.call_id, tag)) or self._invites.get(key)
             if owner is not None and message.method == "INVITE":
                 owner.on_cancel()
 
         def over() -> None:
             self._servers.pop(key, None)
-            if message.method == "INVITE":
-                self._invites.pop(invite, None)
+            self._invites.pop(key, None)
 
         loop = asyncio.get_running_loop()
         transaction = ServerTransaction(message, self._sender(source), loop.call_later, unacknowledged, over)
         self._servers[key] = transaction
         return transaction
 
-    def _acked(self, message: Message, key: tuple[str, str, str]) -> None:
-        transaction = self._servers.get(key)
-        if transaction is not None and transaction.request.call_id == message.call_id:
+    def _acked(self, message: Message) -> None:
+        transaction = self._servers.get(_key(message, "INVITE"))
+        if transaction is not None:
             transaction.acknowledged()
             return
         owner = self.dialogs.get((message.call_id, message.receiver.tag))
@@ -233,7 +232,7 @@ class UserAgent(asyncio.DatagramProtocol):
 
     def _deliver(self, transaction: ServerTransaction, message: Message, source: Address) -> None:
         if message.method == "CANCEL":
-            owner = self._invites.get(_invite_key(message))
+            owner = self._invites.get(_key(message, "INVITE"))
             status, reason = (200, "OK") if owner else (481, "No such transaction")
             transaction.respond(response(message, status, reason, new_tag()))
             if owner is not None:
