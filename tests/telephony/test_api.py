@@ -188,11 +188,25 @@ async def test_large_frames_close_and_floods_are_throttled(doors: Doors) -> None
     assert big.socket.close_code == 1009
 
 
-@pytest.mark.parametrize("method,params", [("call.hangup", {}), ("call.hold", {"call": "c1", "held": 1}), ("no", {})])
+@pytest.mark.parametrize(
+    "method,params",
+    [("call.hangup", {}), ("call.hold", {"call": "c1", "held": 1}), ("no", {})],
+)
 async def test_bad_requests_get_typed_errors(doors: Doors, method: str, params: dict[str, Any]) -> None:
     page, _ = await doors.phone()
     kind = (await page.ask(method, valid=False, **params))["kind"]
     assert kind in {"bad-params", "unknown-method", "unknown-call"}
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "9" * 400, "-1", "true", '"1"'])
+async def test_numbers_that_are_none_are_bad_params(doors: Doors, value: str) -> None:
+    page, _ = await doors.phone()
+    await doors.x.board.command(place())
+    await until(lambda: page.last().get("media") == "wanted")
+    params = f'{{"call":"c1","rtt_ms":{value},"jitter_ms":1,"loss_percent":0}}'
+    page.asked[9] = "media.stats"
+    await page.socket.send_str(f'{{"jsonrpc":"2.0","id":9,"method":"media.stats","params":{params}}}')
+    assert (await until(lambda: page.answers.get(9)))["error"]["data"]["kind"] == "bad-params"
 
 
 async def test_commands_need_a_fresh_signature(doors: Doors) -> None:

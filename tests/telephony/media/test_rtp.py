@@ -25,7 +25,17 @@ def test_csrc_extension_and_padding_are_cut_off() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", ["", "80", "40000001000000a0deadbeef", "90000001000000a0deadbeef", "a0000001000000a0deadbe00"]
+    "raw",
+    [
+        "",
+        "80",
+        "40000001000000a0deadbeef",
+        "90000001000000a0deadbeef",
+        "a0000001000000a0deadbe00",
+        "8f000001000000a0deadbeef",
+        "a0000001000000a0deadbeff",
+        "90000001000000a0deadbeefbede0001",
+    ],
 )
 def test_broken_packets_are_parse_errors(raw: str) -> None:
     with pytest.raises(ParseError):

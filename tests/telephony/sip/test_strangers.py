@@ -141,6 +141,32 @@ async def test_in_dialog_requests_with_a_wrong_tag_or_from_elsewhere_have_no_eff
         tried(capsys, count, 34, "forged in-dialog requests")
 
 
+async def test_a_late_offer_is_answered_by_the_caller_alone() -> None:
+    async with pair(FarEnd()) as ours:
+        invite = Message(
+            method="INVITE",
+            uri=ours.far.contacts["1001"].strip("<>"),
+            headers=(("From", "<sip:a@b>;tag=far"), ("To", "<sip:1001@b>"), ("Call-ID", "late"), ("CSeq", "1 INVITE"),
+                     ("Contact", "<sip:a@127.0.0.1>")),
+        )  # fmt: skip
+        to = (HOST, port_of(ours))
+        ours.far.agent.request(invite, to, lambda _: None, lambda: None)
+        leg = await ours.invited.get()
+        await leg.settle(leg.offered().codecs[0])
+        await leg.answer()
+        assert leg.endpoint is not None
+        for tag, offered in (("evil", None), ("far", (ELSEWHERE, 9))):
+            headers = (
+                ("Via", f"SIP/2.0/UDP {HOST}:9;branch=z9hG4bK{tag}"), ("From", f"<sip:a@b>;tag={tag}"),
+                ("To", f"<sip:1001@b>;tag={leg._tag}"), ("Call-ID", "late"), ("CSeq", "1 ACK"),
+            )  # fmt: skip
+            ack = Message(method="ACK", uri="sip:1001@x", headers=headers).with_body("application/sdp", EVIL)
+            ours.far.agent._sender(to)(ack)
+            await asyncio.sleep(0.2)
+            assert leg.endpoint.remote == offered  # type: ignore[attr-defined] # the real port
+        await leg.hang_up()
+
+
 async def test_a_cancel_that_is_not_the_callers_does_not_stop_the_ringing(
     stranger: socket.socket, capsys: pytest.CaptureFixture[str]
 ) -> None:
