@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -14,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 DEFAULT_AGE_SECONDS = 3600.0
 REFETCH_SECONDS = 1800.0
+COLD_SECONDS = 5.0
 TIMEOUT_SECONDS = 2.0
+log = logging.getLogger("addon.keys")
 
 
 def _number(text: str) -> int:
@@ -27,35 +30,47 @@ def _pem(key: Mapping[str, Any]) -> bytes:
 
 
 class GoogleKeys:
-    """RS256 keys by `kid`; an unknown one causes at most one fetch per half hour, a dead host keeps the last good set."""
+    """RS256 keys by `kid`, safe between threads.
+
+    With keys in hand the host is asked at most every half hour, whatever the reason, and a dead host leaves the last
+    good set in use; without any it is asked at most every five seconds. A known key never waits for the network.
+    """
 
     def __init__(self, url: str, monotonic: Callable[[], float]) -> None:
         self._url, self._monotonic = url, monotonic
         self._keys: dict[str, bytes] = {}
         self._fresh_until = 0.0
-        self._asked_at = -REFETCH_SECONDS
-        self._lock = threading.Lock()
+        self._asked_at = float("-inf")
+        self._fetching = threading.Lock()
 
     def get(self, kid: str) -> bytes | None:
         """The PEM of a key, or None."""
-        with self._lock:
-            now = self._monotonic()
-            stale = now >= self._fresh_until
-            if (stale or kid not in self._keys) and (
-                not self._keys or now - self._asked_at >= REFETCH_SECONDS or (stale and now - self._asked_at >= 60)
-            ):
-                self._fetch(now)
-            return self._keys.get(kid)
+        known = kid in self._keys
+        if self._is_due(kid) and self._fetching.acquire(blocking=not known):
+            try:
+                if self._is_due(kid):
+                    self._fetch()
+            finally:
+                self._fetching.release()
+        return self._keys.get(kid)
 
-    def _fetch(self, now: float) -> None:
-        self._asked_at = now
+    def _is_due(self, kid: str) -> bool:
+        now = self._monotonic()
+        pause = REFETCH_SECONDS if self._keys else COLD_SECONDS
+        return (now >= self._fresh_until or kid not in self._keys) and now - self._asked_at >= pause
+
+    def _fetch(self) -> None:
+        """Until it is over the keys count as due, so that whoever needs an unknown one waits for the answer."""
         try:
             answer = requests.get(self._url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
             answer.raise_for_status()
             found = {k["kid"]: _pem(k) for k in answer.json()["keys"] if k.get("kty") == "RSA"}
-        except (requests.RequestException, ValueError, KeyError, TypeError):
-            return
+            age = re.search(r"max-age=(\d{1,9})", answer.headers.get("Cache-Control", ""))
+        except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("Google's keys could not be fetched", extra={"error": type(error).__name__})
+            found, age = {}, None
+        now = self._monotonic()
         if found:
-            age = re.search(r"max-age=(\d+)", answer.headers.get("Cache-Control", ""))
             self._keys = found
             self._fresh_until = now + (max(REFETCH_SECONDS, float(age.group(1))) if age else DEFAULT_AGE_SECONDS)
+        self._asked_at = now
