@@ -29,6 +29,16 @@ def _pem(key: Mapping[str, Any]) -> bytes:
     return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def _verifies_rs256(key: Mapping[str, Any]) -> bool:
+    """RSA, and made for nothing else (RFC 7517 sections 4.2 to 4.4)."""
+    return (
+        key.get("kty") == "RSA"
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", "RS256") == "RS256"
+        and "verify" in key.get("key_ops", ["verify"])
+    )
+
+
 class GoogleKeys:
     """RS256 keys by `kid`, safe between threads.
 
@@ -64,7 +74,7 @@ class GoogleKeys:
         try:
             answer = requests.get(self._url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
             answer.raise_for_status()
-            found = {k["kid"]: _pem(k) for k in answer.json()["keys"] if k.get("kty") == "RSA"}
+            found = {k["kid"]: _pem(k) for k in answer.json()["keys"] if _verifies_rs256(k)}
             age = re.search(r"max-age=(\d{1,9})", answer.headers.get("Cache-Control", ""))
         except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("Google's keys could not be fetched", extra={"error": type(error).__name__})

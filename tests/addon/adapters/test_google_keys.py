@@ -159,3 +159,13 @@ def test_a_known_key_does_not_wait_for_a_slow_host(host: CertsHost, now: Now) ->
     assert all(keys.get(KID) for _ in range(1000)) and not release.is_set()
     slow.join(10)
     assert host.fetches == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"use": "enc"}, {"alg": "PS512"}, {"alg": "RSA-OAEP"}, {"key_ops": ["encrypt"]}, {"kty": "EC"}]
+)
+def test_a_key_made_for_something_else_verifies_nothing(host: CertsHost, now: Now, change: dict[str, object]) -> None:
+    good = ISSUER.jwks()["keys"][0]
+    host.body = json.dumps({"keys": [{**good, "kid": "other", **change}, good]}).encode()
+    keys = GoogleKeys(host.url, now)
+    assert keys.get("other") is None and keys.get(KID)
