@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from contract.calls import CallId, Party
+from contract.numbers import TenantId, UserId
 
 DAY_SECONDS = 86400.0
 
@@ -35,3 +37,9 @@ def purge_at(ended_at: float, retention_days: int, maximum_days: int) -> float:
 def is_due(recording: Recording, *, now: float) -> bool:
     """Whether the sweep may delete it."""
     return not recording.holds and recording.purge_at <= now
+
+
+def objects_of(tenant: TenantId, user: UserId) -> str:
+    """What the names of a user's recordings begin with; no id of anybody is readable in it."""
+    owner = hashlib.sha256(f"{tenant}/{user}".encode()).hexdigest()[:24]
+    return f"{hashlib.sha256(tenant.encode()).hexdigest()[:16]}/{owner}/recording/"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
 from addon.config import Config
-from addon.errors import AddonError
-from addon.ports.documents import AlreadyExists, Away
-from addon.ports.objects import BadUpload, NoObject, ObjectsAway
+from addon.errors import AddonError, PartAway
+from addon.ports.documents import AlreadyExists, Away, Conflict, Refused
+from addon.ports.objects import BadUpload, Changed, NoObject, ObjectsAway, ObjectsError
 from addon.ports.outside import Ports
 from addon.store.tenancy import Tenancy
 from addon.usecases.fold_events import fold
@@ -35,6 +35,20 @@ class Answer:
     headers: Mapping[str, str] | None = None
 
 
+def _answered(work: Callable[[], Answer], *, gone: int = 404) -> Answer:
+    """400 for what can never be understood, `gone` for what is not there, 503 for what may be tried again."""
+    try:
+        return work()
+    except (wire.BadWire, BadUpload, Refused, ValueError):
+        return Answer(400)
+    except PartAway:
+        return Answer(503)
+    except AddonError:
+        return Answer(gone)
+    except (Away, Conflict, ObjectsError):
+        return Answer(503)
+
+
 @dataclass(frozen=True, slots=True)
 class TelephonyDoor:
     """Every method needs `genuine` first."""
@@ -43,54 +57,52 @@ class TelephonyDoor:
     tenancy: Tenancy
     ports: Ports
 
-    def genuine(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
-        """Whether our telephony service signed exactly this request and for the first time."""
+    def genuine(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | None:
+        """None when our telephony service signed exactly this request and sent it for the first time."""
         keys = wire.Keys(self.config.keys["telephony-to-addon"])
         now = self.ports.now()
         try:
             nonce = wire.verify_request(keys, "addon", method, path, body, headers, now=now)
             self.ports.documents.create(f"signed/{nonce}", {"expires_at": now + 2 * wire.SKEW_SECONDS})
         except (wire.BadSignature, AlreadyExists):
-            return False
-        return True
+            return Answer(403)
+        except (Away, Conflict):
+            return Answer(503)
+        return None
 
     def event(self, body: bytes) -> Answer:
-        """One event, folded once."""
-        try:
+        """One event, folded once; 410 for one that can never be kept."""
+
+        def work() -> Answer:
             found: object = wire.loads(body)
             if not isinstance(found, get_args(Event)):
                 return Answer(400)
             fold(found, self.tenancy, self.ports)
-        except wire.BadWire:
-            return Answer(400)
-        except AddonError:
-            return Answer(410)
-        except Away:
-            return Answer(503)
-        return Answer(204)
+            return Answer(204)
+
+        return _answered(work, gone=410)
 
     def route(self, body: bytes) -> Answer:
         """Where an inbound call goes."""
-        try:
-            return Answer(200, wire.dumps(route_inbound(wire.loads(body, RouteRequest), self.tenancy)))
-        except wire.BadWire:
-            return Answer(400)
-        except AddonError:
-            return Answer(404)
+        return _answered(lambda: Answer(200, wire.dumps(route_inbound(wire.loads(body, RouteRequest), self.tenancy))))
 
     def lines(self) -> Answer:
-        """Every line of every tenant, passwords opened: only telephony gets this."""
-        found = [json.loads(wire.dumps(line)) for t in self.tenancy.all() for line in self.tenancy.of(t.id).lines.all()]
-        return Answer(200, json.dumps({"lines": found}).encode())
+        """Every line of every tenant, passwords opened: only telephony gets this. An unreadable line stops no other."""
+
+        def work() -> Answer:
+            found = [line for t in self.tenancy.all() for line in self.tenancy.of(t.id).lines.readable()]
+            return Answer(200, json.dumps({"lines": [json.loads(wire.dumps(line)) for line in found]}).encode())
+
+        return _answered(work)
 
     def grant(self, body: bytes) -> Answer:
         """One upload."""
-        try:
-            return Answer(200, wire.dumps(grant_upload(wire.loads(body, UploadRequest), self.tenancy, self.ports)))
-        except wire.BadWire:
-            return Answer(400)
-        except AddonError:
-            return Answer(404)
+
+        def work() -> Answer:
+            granted = grant_upload(wire.loads(body, UploadRequest), self.tenancy, self.ports)
+            return Answer(200, wire.dumps(granted))
+
+        return _answered(work)
 
     def upload(self, upload: str, content_range: str, body: bytes) -> Answer:
         """A part of Google's resumable protocol: 308 with the range so far, 200 when whole."""
@@ -103,7 +115,7 @@ class TelephonyDoor:
             done = self.ports.objects.write(upload, int(found.group(1)), body)
         except BadUpload as error:
             return self._more(error.received) if error.received else Answer(400)
-        except NoObject:
+        except (NoObject, Changed):
             return Answer(404)
         except ObjectsAway:
             return Answer(503)

@@ -31,28 +31,51 @@ class Calls:
         return f"{self._root}/users/{user}/calls"
 
     def add(self, user: UserId, record: CallRecord) -> bool:
-        """False when the call is there already; a recording that was stored before is named on the record."""
-        path = f"{self._collection(user)}/{record.call}"
-        recording = f"{self._root}/users/{user}/recordings/{record.call}"
+        """False when the call is there already; what came before it about its recording is put on the record."""
+        path, recording, failure = self._paths(user, record.call)
 
         def work(transaction: Transaction) -> bool:
             if transaction.get(path) is not None:
                 return False
-            recorded = transaction.get(recording) is not None
-            transaction.create(path, _call_body(replace(record, recording=record.call) if recorded else record))
+            recorded, failed = transaction.get(recording) is not None, transaction.get(failure)
+            reason = failed.body["reason"] if failed and not recorded else record.recording_problem
+            kept = record.call if recorded else record.recording
+            full = replace(record, recording=kept, recording_problem=reason)
+            transaction.create(path, _call_body(full))
+            transaction.delete(failure)
             return True
 
         return self._documents.run(work)
 
-    def change(self, user: UserId, call: CallId, *, recording: str, problem: str = "") -> None:
-        """Note the recording's fate on the record, when there is one."""
+    def _paths(self, user: UserId, call: CallId) -> tuple[str, str, str]:
+        mine = f"{self._root}/users/{user}"
+        return f"{mine}/calls/{call}", f"{mine}/recordings/{call}", f"{mine}/failures/{call}"
+
+    def note_failure(self, user: UserId, call: CallId, reason: str) -> None:
+        """A recording was due and is lost; kept aside when the call's own record has not come yet."""
+        path, recording, failure = self._paths(user, call)
+
+        def work(transaction: Transaction) -> None:
+            found, recorded = transaction.get(path), transaction.get(recording)
+            if recorded is not None:
+                return
+            if found is None:
+                transaction.put(failure, {"reason": reason})
+                return
+            record = replace(from_plain(CallRecord, found.body["record"]), recording="", recording_problem=reason)
+            transaction.put(path, _call_body(record))
+
+        self._documents.run(work)
+
+    def change(self, user: UserId, call: CallId, *, recording: str) -> None:
+        """Note the recording on the record, when there is one."""
         path = f"{self._collection(user)}/{call}"
 
         def work(transaction: Transaction) -> None:
             found = transaction.get(path)
             if found is not None:
                 record = from_plain(CallRecord, found.body["record"])
-                transaction.put(path, _call_body(replace(record, recording=recording, recording_problem=problem)))
+                transaction.put(path, _call_body(replace(record, recording=recording, recording_problem="")))
 
         self._documents.run(work)
 

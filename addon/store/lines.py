@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from addon.ports.documents import Document, Documents
 from addon.store.seal_port import Sealing
+from addon.store.sealed import Unreadable
 from contract.lines import LineConfig
 from contract.numbers import LineId, TenantId
-from contract.wire import from_plain, to_plain
+from contract.wire import BadWire, from_plain, to_plain
+
+log = logging.getLogger("addon.lines")
 
 
 class Lines:
@@ -48,6 +52,16 @@ class Lines:
         """The line with its passwords opened."""
         found = self._documents.get(self._path(line))
         return self._opened(found) if found else None
+
+    def readable(self) -> list[LineConfig]:
+        """Every line whose passwords can be opened; the others are logged and left out."""
+        found = []
+        for document in self._documents.list_under(f"{self._root}/lines"):
+            try:
+                found.append(self._opened(document))
+            except (Unreadable, BadWire):
+                log.error("a line's configuration cannot be read", extra={"tenant": self._tenant, "line": document.id})
+        return found
 
     def all(self) -> list[LineConfig]:
         """Every line of the tenant."""

@@ -16,7 +16,9 @@ from addon.store.usage import UsageCounter
 from addon.store.users import Consents, SettingsStore, Users
 from contract.numbers import TenantId, UserId
 
-USER_COLLECTIONS = ("settings", "consents", "heads", "calls", "recordings", "blocks", "contacts", "usage", "sessions")
+USER_COLLECTIONS = (
+    "settings", "consents", "heads", "calls", "recordings", "failures", "blocks", "contacts", "usage", "sessions",
+)  # fmt: skip
 
 
 class TenantStore:

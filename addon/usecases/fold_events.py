@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from addon.domain.call_record import CallRecord
-from addon.domain.recordings import Recording, purge_at
+from addon.domain.recordings import Recording, objects_of, purge_at
+from addon.domain.tenant import Tenant
 from addon.errors import Gone
 from addon.ports.objects import NoObject
 from addon.ports.outside import Ports
@@ -15,18 +16,21 @@ from contract.events import CallEnded, Event, LineStatus, RecordingFailed, Recor
 
 
 def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
-    """Raises Gone for an unknown tenant or a recording whose object is not there."""
-    if tenancy.get(event.tenant) is None:
+    """Raises Gone for an unknown tenant or user, and for a recording whose object is not there or not that user's."""
+    tenant = tenancy.get(event.tenant)
+    if tenant is None:
+        raise Gone
+    if isinstance(event, LineStatus):
+        return
+    if tenancy.of(event.tenant).users.get(event.user) is None:
         raise Gone
     match event:
         case CallEnded():
             _call_ended(event, tenancy)
         case RecordingReady():
-            _recording_ready(event, tenancy, ports)
+            _recording_ready(event, tenant, tenancy, ports)
         case RecordingFailed(call=call, user=user, reason=reason):
-            tenancy.of(event.tenant).calls.change(user, call, recording="", problem=reason)
-        case LineStatus():
-            pass
+            tenancy.of(event.tenant).calls.note_failure(user, call, reason)
         case _:
             assert_never(event)
 
@@ -41,9 +45,9 @@ def _call_ended(event: CallEnded, tenancy: Tenancy) -> None:
     store.usage.release(event.user, event.call)
 
 
-def _recording_ready(event: RecordingReady, tenancy: Tenancy, ports: Ports) -> None:
-    store, tenant = tenancy.of(event.tenant), tenancy.get(event.tenant)
-    if tenant is None:
+def _recording_ready(event: RecordingReady, tenant: Tenant, tenancy: Tenancy, ports: Ports) -> None:
+    store = tenancy.of(event.tenant)
+    if not event.object.startswith(objects_of(event.tenant, event.user)):
         raise Gone
     try:
         stored = ports.objects.stat(event.object)

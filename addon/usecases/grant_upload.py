@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 
-from addon.domain.recordings import purge_at
+from addon.domain.recordings import objects_of, purge_at
 from addon.errors import Gone
 from addon.ports.outside import Ports
 from addon.store.tenancy import Tenancy
@@ -19,9 +18,8 @@ def grant_upload(request: UploadRequest, tenancy: Tenancy, ports: Ports) -> Uplo
     if tenant is None or store.users.get(request.user) is None:
         raise Gone
     now = ports.now()
-    owner = hashlib.sha256(f"{request.tenant}/{request.user}".encode()).hexdigest()[:24]
     month = time.strftime("%Y%m", time.gmtime(now))
-    name = f"{hashlib.sha256(request.tenant.encode()).hexdigest()[:16]}/{owner}/recording/{month}/{ports.new_id()}"
+    name = f"{objects_of(request.tenant, request.user)}{month}/{ports.new_id()}"
     due = purge_at(now, store.settings.get(request.user).retention_days, tenant.retention_max_days)
     upload = ports.objects.start_upload(name, request.size_bytes, request.sha256, request.content_type, due)
     return UploadGrant(name, f"/telephony/uploads/{upload}")

@@ -6,6 +6,7 @@ import phonenumbers
 
 from addon.domain.consent import ConsentKind
 from addon.domain.dialing import recording_plan
+from addon.domain.places import notice_language
 from addon.domain.spelling import digits_of, public_number
 from addon.errors import Gone
 from addon.store.tenancy import Tenancy
@@ -13,11 +14,11 @@ from contract.route_plan import RoutePlan, RouteRequest
 
 
 def route_inbound(request: RouteRequest, tenancy: Tenancy) -> RoutePlan:
-    """Raises Gone when nobody has the extension on that line."""
+    """Raises Gone when nobody who may use the product has the extension on that line."""
     tenant = tenancy.get(request.tenant)
     store = tenancy.of(request.tenant)
     user = store.users.by_extension(request.called)
-    if tenant is None or user is None or user.suspended or user.line != request.line:
+    if tenant is None or tenant.suspended or user is None or user.suspended or user.line != request.line:
         raise Gone
     settings = store.settings.get(user.id)
     number = public_number(digits_of(request.caller.address), tenant.region)
@@ -29,6 +30,6 @@ def route_inbound(request: RouteRequest, tenancy: Tenancy) -> RoutePlan:
         user=user.id,
         caller_name=known.name if known else "",
         recording=recording_plan(region or tenant.region, tenant, settings, consent),
-        announcement_language=settings.language or "es",
+        announcement_language=settings.language or notice_language(tenant.region),
         blocked=bool(e164) and store.blocks.is_blocked(user.id, e164),
     )

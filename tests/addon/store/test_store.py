@@ -72,6 +72,7 @@ def fill(store: TenantStore) -> None:
     store.consents.add(ALICE, Consent(new_id(), ConsentKind.RECORDING, "v", True, 1.0, "card"))
     store.calls.add(ALICE, record())
     store.recordings.add(ALICE, recording())
+    store.calls.note_failure(ALICE, CallId("c9"), "disk-full")
     store.blocks.add(ALICE, E164, 1.0)
     store.contacts.remember(ALICE, Person("Ana", numbers=(FoundNumber(E164, "098", Source.CONTACTS),)))
     store.usage.reserve(ALICE, CallId("c1"), international=False, cost_cents=1, caps=Caps(), now=10.0)
