@@ -74,14 +74,16 @@ class Switchboard:
     """The telephony port, in memory: what it was told, and whether it answers."""
 
     away: bool = False
+    maybe_done: bool = False
+    answer: CommandResult = field(default_factory=lambda: CommandResult(True))
     presence_now: Presence = field(default_factory=lambda: Presence(True, True))
     told: list[Command] = field(default_factory=list)
 
     def send(self, command: Command) -> CommandResult:
         if self.away:
-            raise TelephonyAway
+            raise TelephonyAway(maybe_done=self.maybe_done)
         self.told.append(command)
-        return CommandResult(True)
+        return self.answer
 
     def presence(self, tenant: TenantId, user: UserId) -> Presence:
         if self.away:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from addon.domain.presence import LiveCall, Presence
 from addon.ports.telephony import TelephonyAway
@@ -24,6 +25,11 @@ def _live(raw: Any) -> LiveCall:
     peer = Party(str(raw["peer"]["address"]), str(raw["peer"]["name"]))
     state, way = CallState(raw["state"]), Direction(raw["direction"])
     return LiveCall(CallId(str(raw["call"])), way, state, peer, int(raw["seconds"]), bool(raw["recording"]))
+
+
+def _never_connected(error: Exception) -> bool:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.ConnectionError) and isinstance(reason, NewConnectionError)
 
 
 class TelephonyHttp:
@@ -43,7 +49,7 @@ class TelephonyHttp:
             answer.raise_for_status()
             return json.loads(answer.content)
         except (requests.RequestException, ValueError) as error:
-            raise TelephonyAway(type(error).__name__) from error
+            raise TelephonyAway(type(error).__name__, maybe_done=not _never_connected(error)) from error
 
     def send(self, command: Command) -> CommandResult:
         """POST /commands."""

@@ -15,6 +15,7 @@ from contract.calls import Device, RecordingPlan, RecordingRule
 
 MAX_CALLS_PER_MINUTE = 6
 MAX_INTERNATIONAL_LIVE = 2
+MAX_CALL_SECONDS = 14400
 EXTENSION_DIGITS = range(2, 7)
 CLOCK_SKEW_SECONDS = 60.0
 # Reserved against the tenant's daily cap when a call starts; the real price is the carrier's.
@@ -45,6 +46,12 @@ class Verdict(StrEnum):
     NO_LINE = "no-line"
     SUSPENDED = "suspended"
     BLOCKED = "blocked"
+    NO_DEVICE = "no-device"
+    OVERLOADED = "overloaded"
+
+
+# Verdicts that pass by themselves or by the administrator's hand; each is worth an alarm.
+LIMITS = frozenset({Verdict.TOO_MANY_CALLS, Verdict.TOO_MANY_INTERNATIONAL, Verdict.COST_CAP})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from addon.domain.consent import ConsentKind
+from addon.domain.dialing import DialPlan, Verdict
 from addon.errors import Gone, PartAway
 from addon.handlers.request import Request
 from addon.ports.telephony import TelephonyAway
@@ -17,35 +18,47 @@ from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
 from cards.reply import Notify, OpenPage, PopThen, PopToRoot, Push, Reply, Update
 from cards.surface import Page
-from contract.calls import Device
+from contract.calls import CallId, Device
 from contract.commands import HangUp
 
 
 def place(request: Request) -> Reply:
-    """Call what was clicked or typed; asks for the consent first when recording is on and nothing was decided."""
+    """Call what was clicked or typed; asks for the consent first when only that is missing for the recording."""
     to = request.parameter("to") or request.event.input("to")
-    if needs_consent(request.user, request.tenant, request.settings, request.store):
-        return Push(consent_card(ConsentKind.RECORDING, None, to, texts=request.texts))
-    return _place(request, to)
-
-
-def _place(request: Request, to: str) -> Reply:
-    texts = request.texts
     plan = plan_call(to, request.user, request.tenant, request.settings, request.store, now=request.now)
-    call, verdict = None, plan.verdict
-    if plan.may_call and plan.device is Device.BROWSER:
-        presence = request.presence()
-        if presence is None:
-            raise PartAway
-        if not presence.webphone:
+    if plan.may_call and needs_consent(plan, request.user, request.store):
+        return Push(consent_card(ConsentKind.RECORDING, None, to, texts=request.texts))
+    return _place(request, to, plan)
+
+
+def _place(request: Request, to: str, plan: DialPlan) -> Reply:
+    texts = request.texts
+    try:
+        if plan.may_call and plan.device is Device.BROWSER and not _has_window(request):
             return Push(no_phone_card(plan.shown, to, texts=texts))
-    if plan.may_call:
-        callee = request.store.contacts.owner(request.user.id, plan.e164) if plan.e164 else None
-        call, verdict = place_call(plan, request.user, request.tenant, request.store, request.ports, callee)
+        call, verdict = _placed(request, plan)
+    except PartAway:
+        if plan.verdict is not Verdict.EMERGENCY:
+            raise
+        return Push(problem_card(plan.shown, texts.t("problem.emergency"), texts=texts))
     if call is None:
         words = texts.t(f"verdict.{verdict.value}", region=plan.region)
         return Push(problem_card(plan.shown or to, words, texts=texts))
     return Push(calling_card(plan.shown, plan, texts=texts, call=call))
+
+
+def _has_window(request: Request) -> bool:
+    presence = request.presence()
+    if presence is None:
+        raise PartAway
+    return presence.webphone
+
+
+def _placed(request: Request, plan: DialPlan) -> tuple[CallId | None, Verdict]:
+    if not plan.may_call:
+        return None, plan.verdict
+    callee = request.store.contacts.owner(request.user.id, plan.e164) if plan.e164 else None
+    return place_call(plan, request.user, request.tenant, request.store, request.ports, callee)
 
 
 def open_phone(request: Request) -> Reply:
@@ -135,7 +148,8 @@ def _decided(request: Request, granted: bool) -> Reply:
     to = request.parameter("to")
     if not to:
         return PopToRoot(notice)
-    reply = _place(request, to)
+    plan = plan_call(to, request.user, request.tenant, request.settings, request.store, now=request.now)
+    reply = _place(request, to, plan)
     return PopThen(reply.card, notice) if isinstance(reply, Push) else reply
 
 

@@ -147,7 +147,7 @@ def place(request: Request, body: Body) -> dict[str, Any]:
     found = _plan(request, to, Device(_text(body, "device")))
     if not found.may_call:
         raise NotAllowed(found.verdict.value, found.region)
-    if needs_consent(request.user, request.tenant, request.settings, request.store):
+    if needs_consent(found, request.user, request.store):
         raise NeedsConsent
     callee = request.store.contacts.owner(request.user.id, found.e164) if found.e164 else None
     own = hashlib.sha256(f"{request.tenant.id}\n{request.user.id}\n{click}".encode()).hexdigest()[:32]

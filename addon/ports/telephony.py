@@ -10,7 +10,11 @@ from contract.numbers import TenantId, UserId
 
 
 class TelephonyAway(Exception):
-    """The telephony service does not answer."""
+    """The telephony service does not answer; `maybe_done` is false when the command certainly did not arrive."""
+
+    def __init__(self, reason: str = "", *, maybe_done: bool = True) -> None:
+        super().__init__(reason)
+        self.maybe_done = maybe_done
 
 
 class Telephony(Protocol):

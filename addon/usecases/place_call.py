@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from addon.domain.consent import ConsentKind
-from addon.domain.dialing import DialPlan, Verdict, authorise
+import logging
+
+from addon.domain.consent import RECORDING_TEXT_VERSION, ConsentKind
+from addon.domain.dialing import LIMITS, MAX_CALL_SECONDS, DialPlan, Verdict, authorise
 from addon.domain.people import Person
 from addon.domain.tenant import Settings, Tenant, User
 from addon.errors import PartAway
 from addon.ports.outside import Ports
 from addon.ports.telephony import TelephonyAway
 from addon.store.tenants import TenantStore
-from contract.calls import CallId, Party
+from contract.calls import CallId, Party, RecordingRule
 from contract.commands import PlaceCall
+
+_REFUSALS = {"no-line": Verdict.NO_LINE, "no-device": Verdict.NO_DEVICE, "overloaded": Verdict.OVERLOADED}
+log = logging.getLogger("addon.calls")
 
 
 def plan_call(to: str, user: User, tenant: Tenant, settings: Settings, store: TenantStore, *, now: float) -> DialPlan:
@@ -28,10 +33,12 @@ def plan_call(to: str, user: User, tenant: Tenant, settings: Settings, store: Te
     return plan
 
 
-def needs_consent(user: User, tenant: Tenant, settings: Settings, store: TenantStore) -> bool:
-    """Whether the user switched recording on and never decided about it."""
-    wanted = settings.record_calls and tenant.recording_allowed
-    return wanted and store.consents.latest(user.id, ConsentKind.RECORDING) is None
+def needs_consent(plan: DialPlan, user: User, store: TenantStore) -> bool:
+    """Whether only a decision is missing for this call to be recorded: never taken, or taken about an older text."""
+    if plan.recording.rule is not RecordingRule.NO_CONSENT:
+        return False
+    latest = store.consents.latest(user.id, ConsentKind.RECORDING)
+    return latest is None or latest.version != RECORDING_TEXT_VERSION
 
 
 def place_call(
@@ -43,27 +50,33 @@ def place_call(
     callee: Person | None = None,
     call_id: CallId | None = None,
 ) -> tuple[CallId | None, Verdict]:
-    """The call's id, or the verdict that a limit gave at the last moment; raises PartAway.
+    """The call's id, or the verdict of a limit or of telephony; raises PartAway.
 
-    A `call_id` that was placed before is not placed again: telephony knows it.
+    A `call_id` that was placed before is neither placed nor counted again. What certainly was not placed is not
+    counted either.
     """
     call = call_id or CallId(ports.new_id())
     verdict = store.usage.reserve_call(user.id, call, plan, tenant, ports.now())
     if verdict not in {Verdict.ALLOWED, Verdict.EMERGENCY}:
+        if verdict in LIMITS:
+            log.warning("a limit stopped a call", extra={"tenant": tenant.id, "user": user.id, "limit": verdict.value})
         return None, verdict
     if user.line is None:
-        store.usage.release(user.id, call)
+        store.usage.refund(user.id, call)
         return None, Verdict.NO_LINE
     party = Party(plan.e164 or plan.dial, callee.name if callee else "")
-    command = PlaceCall(call, tenant.id, user.id, plan.device, user.line, plan.dial, party, plan.recording)
+    command = PlaceCall(
+        call, tenant.id, user.id, plan.device, user.line, plan.dial, party, plan.recording, MAX_CALL_SECONDS
+    )
     try:
         result = ports.telephony.send(command)
     except TelephonyAway as error:
-        store.usage.release(user.id, call)
+        if not error.maybe_done:
+            store.usage.refund(user.id, call)
         raise PartAway from error
     if not result.accepted:
-        store.usage.release(user.id, call)
-        if result.reason == "no-line":
-            return None, Verdict.NO_LINE
-        raise PartAway
+        store.usage.refund(user.id, call)
+        if result.reason not in _REFUSALS:
+            raise PartAway
+        return None, _REFUSALS[result.reason]
     return call, Verdict.ALLOWED
