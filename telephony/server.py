@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from contract import wire
-from contract.calls import CallId
+from contract.calls import CallId, RecordingRule
 from contract.route_plan import RoutePlan, RouteRequest
 from contract.uploads import UploadGrant
 from telephony.addon_client import AddonAway, AddonClient, UnknownToAddon
@@ -49,9 +49,18 @@ class Carriers:
     close: Callable[[], None]
 
 
+def _unrecorded(plan: RoutePlan) -> RoutePlan:
+    if not plan.recording.record:
+        return plan
+    return replace(plan, recording=replace(plan.recording, record=False, rule=RecordingRule.NO_CONSENT))
+
+
 @dataclass(slots=True)
 class CachedRoutes:
-    """The add-on's plan, or the last one for the same extension while it is away."""
+    """The add-on's plan, or the last one for the same extension while it is away: that one never records.
+
+    A consent that cannot be looked up may have been withdrawn since.
+    """
 
     addon: AddonClient
     cache: SealedCache
@@ -65,7 +74,7 @@ class CachedRoutes:
             return None
         except AddonAway:
             kept = await asyncio.to_thread(self.cache.get, name)
-            return wire.loads(kept, RoutePlan) if kept else None
+            return _unrecorded(wire.loads(kept, RoutePlan)) if kept else None
         if not plan.blocked:
             await asyncio.to_thread(self.cache.put, name, wire.dumps(plan))
         return plan

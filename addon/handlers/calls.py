@@ -5,6 +5,7 @@ from __future__ import annotations
 from addon.domain.consent import ConsentKind
 from addon.domain.dialing import DialPlan, Verdict
 from addon.errors import Gone, PartAway
+from addon.handlers.home import settings_of
 from addon.handlers.request import Request
 from addon.ports.telephony import TelephonyAway
 from addon.usecases.decide_consent import decide_consent
@@ -16,7 +17,7 @@ from cards.homepage import homepage_card
 from cards.problem import no_phone_card, problem_card
 from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
-from cards.reply import Notify, OpenPage, PopThen, PopToRoot, Push, Reply, Update
+from cards.reply import OpenPage, PopThen, PopToRoot, Push, Reply, Update
 from cards.surface import Page
 from contract.calls import CallId, Device
 from contract.commands import HangUp
@@ -143,8 +144,9 @@ def show_consent(request: Request) -> Reply:
 
 
 def _decided(request: Request, granted: bool) -> Reply:
-    decide_consent(_kind(request), granted, request.user.id, "card", request.store, request.ports)
-    notice = request.texts.t("notice.consented" if granted else "notice.refused")
+    made = decide_consent(_kind(request), granted, request.user.id, "card", request.store, request.ports)
+    words = "notice.consented" if granted else "notice.refused"
+    notice = request.texts.t("notice.still_recording" if made.still_recording else words)
     to = request.parameter("to")
     if not to:
         return PopToRoot(notice)
@@ -164,6 +166,7 @@ def refuse(request: Request) -> Reply:
 
 
 def withdraw(request: Request) -> Reply:
-    """Take a yes back."""
-    decide_consent(_kind(request), False, request.user.id, "card", request.store, request.ports)
-    return Notify(request.texts.t("notice.withdrawn"))
+    """Take a yes back: calls that are up stop being recorded too."""
+    made = decide_consent(_kind(request), False, request.user.id, "card", request.store, request.ports)
+    notice = request.texts.t("notice.still_recording" if made.still_recording else "notice.withdrawn")
+    return Update(settings_of(request), notice)

@@ -52,7 +52,8 @@ def choose_device(request: Request) -> Reply:
     return Update(card, request.texts.t("notice.saved"))
 
 
-def _settings(request: Request) -> Card:
+def settings_of(request: Request) -> Card:
+    """The settings card as things are now."""
     consent = request.store.consents.latest(request.user.id, ConsentKind.RECORDING)
     settings = request.store.settings.get(request.user.id)
     return settings_card(request.user, settings, request.tenant, consent, texts=request.texts)
@@ -60,7 +61,7 @@ def _settings(request: Request) -> Card:
 
 def show_settings(request: Request) -> Reply:
     """The settings card."""
-    return Push(_settings(request))
+    return Push(settings_of(request))
 
 
 def open_settings(request: Request) -> Reply:
@@ -86,8 +87,8 @@ def save(request: Request) -> Reply:
     try:
         save_settings(wanted, request.user.id, request.tenant, request.store, request.ports)
     except Stale:
-        return Update(_settings(request), request.texts.t("problem.stale"))
-    return Update(_settings(request), request.texts.t("notice.saved"))
+        return Update(settings_of(request), request.texts.t("problem.stale"))
+    return Update(settings_of(request), request.texts.t("notice.saved"))
 
 
 def my_data(request: Request) -> Reply:

@@ -215,7 +215,9 @@ def decide(request: Request, body: Body) -> dict[str, Any]:
     except ValueError as error:
         raise BadInput from error
     made = decide_consent(kind, _flag(body, "granted"), request.user.id, "web", request.store, request.ports)
-    return {"granted": made.granted, "version": made.version, "at": made.at}
+    consent = made.consent
+    said = {"granted": consent.granted, "version": consent.version, "at": consent.at}
+    return said | ({"warning": request.texts.t("notice.still_recording")} if made.still_recording else {})
 
 
 def delete_recording(request: Request, call: CallId) -> dict[str, Any]:

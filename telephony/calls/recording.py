@@ -24,6 +24,8 @@ class Recording:
 
     async def run(self) -> None:
         """Speak the notice to both, mark its end, open the tape."""
+        if self._stopped:
+            return
         plan = self._call.recording_plan
         self._call.changed(recording="announcing")
         self._quiet(True)

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contract.calls import CallId, CallState, Device, Direction, Outcome
+from contract.calls import CallId, CallState, Device, Direction, Outcome, RecordingRule
 from contract.commands import CommandResult, EndSessions, HangUp, HoldCall, PlaceCall, PutLine, StopRecording
 from contract.lines import Registration
 from contract.numbers import LineId, TenantId, UserId
@@ -256,10 +256,15 @@ async def hold(call: Call, held: bool) -> None:
 
 
 async def _stop_recording(board: Switchboard, command: StopRecording) -> None:
+    """A call that still rings will not be recorded; one that never was stays as it is."""
     call = board.mine((command.tenant, command.user), command.call)
-    if call.connection is None:
-        raise BadCommand("bad-state")
-    call.connection.stop_recording(command.discard)
+    if not call.recording_plan.record:
+        return
+    if call.connection is not None:
+        call.connection.stop_recording(command.discard)
+        return
+    call.recording_plan = replace(call.recording_plan, record=False, rule=RecordingRule.NO_CONSENT)
+    call.changed(recording_rule=RecordingRule.NO_CONSENT)
 
 
 async def _put_line(board: Switchboard, command: PutLine) -> None:

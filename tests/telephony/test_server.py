@@ -15,11 +15,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from contract import wire
-from contract.calls import CallId, Device
+from contract.calls import CallId, Device, Party, RecordingPlan, RecordingRule
+from contract.numbers import LineId, TenantId, UserId
+from contract.route_plan import RoutePlan, RouteRequest
+from telephony.addon_client import AddonAway
 from telephony.calls.uploads import Rendered
 from telephony.config import Config
 from telephony.journal import Journal
-from telephony.server import Carriers, serve
+from telephony.sealed import SealedCache
+from telephony.server import CachedRoutes, Carriers, serve
 from tests.telephony.calls.fakes import MemoryLines, MemoryMedia, ScriptedLeg, connected, exchange, place, until
 
 pytestmark = pytest.mark.loopback
@@ -74,3 +78,29 @@ async def test_restart_says_bye_reports_once_and_stops_cleanly(tmp_path: Path) -
     assert not Journal(tmp_path / "journal" / "log").items("call/")
     await before.board.close(seconds=1)
     await addon.close()
+
+
+class Addon:
+    """The add-on's answer to a route request, or its silence."""
+
+    def __init__(self, plan: RoutePlan) -> None:
+        self.plan: RoutePlan | None = plan
+
+    async def route(self, asked: RouteRequest) -> RoutePlan:
+        if self.plan is None:
+            raise AddonAway
+        return self.plan
+
+
+@pytest.mark.parametrize("rule", [RecordingRule.RECORDED, RecordingRule.PLACE_FORBIDS])
+async def test_a_plan_from_before_rings_but_never_records(tmp_path: Path, rule: RecordingRule) -> None:
+    plan = RoutePlan(UserId("alice"), "Ana", RecordingPlan(rule is RecordingRule.RECORDED, rule, "es"), blocked=False)
+    addon = Addon(plan)
+    routes = CachedRoutes(addon, SealedCache(tmp_path / "sealed", wire.Keys({"k": bytes(32)})))  # type: ignore[arg-type] # only `route` is asked
+    asked = RouteRequest(CallId("i1"), TenantId("acme"), LineId("pbx"), "1001", Party("+593987654321"))
+    assert await routes.route(asked) == plan
+    addon.plan = None
+    again = await routes.route(asked)
+    assert again is not None and (again.user, again.caller_name, again.recording.record) == ("alice", "Ana", False)
+    wanted = RecordingRule.NO_CONSENT if rule is RecordingRule.RECORDED else rule
+    assert again.recording.rule is wanted

@@ -11,20 +11,22 @@ from typing import Any
 import pytest
 
 from addon.dispatch import EFFECTS
-from addon.domain.consent import ConsentKind
+from addon.domain.consent import Consent, ConsentKind
 from addon.domain.people import Person, Source
+from addon.domain.presence import LiveCall, Presence
 from addon.domain.recordings import DAY_SECONDS, Recording
 from addon.domain.tenant import Settings
 from addon.doors.clicks import Clicks
 from addon.jobs.sweep import sweep
 from cards.surface import Action
 from contract import wire
-from contract.calls import CallId, Device, Direction, Outcome, Party, RecordingRule
-from contract.commands import PlaceCall
+from contract.calls import CallId, CallState, Device, Direction, Outcome, Party, RecordingRule
+from contract.commands import PlaceCall, StopRecording
 from contract.events import CallEnded, RecordingReady
 from contract.numbers import LineId, TenantId, UserId
 from contract.route_plan import RoutePlan, RouteRequest
 from contract.uploads import UploadGrant, UploadRequest
+from tests.addon.app.test_browser_door import signed_in
 from tests.cast import KEYS, NOW, House, click
 from workbench.cast import PLAYERS
 
@@ -107,6 +109,51 @@ def test_recording_asks_for_the_consent_first_and_the_call_obeys_the_answer(hous
         RecordingRule.NO_CONSENT,
     ]
     assert store.audit.is_whole() and len(store.audit.lines()) == 2
+
+
+def live(call: str) -> LiveCall:
+    return LiveCall(CallId(call), Direction.OUTBOUND, CallState.ACTIVE, Party(E164, "Ana"), 9, True)
+
+
+@pytest.mark.parametrize("way", ["withdraw", "refuse", "page"])
+def test_taking_consent_back_stops_what_is_being_recorded_now(house: House, way: str) -> None:
+    store = house.tenancy.of(ACME)
+    store.settings.save(ALICE, Settings(record_calls=True))
+    store.consents.add(ALICE, Consent("d1", ConsentKind.RECORDING, "2026-11", True, NOW - 1, "card"))
+    house.telephony.presence_now = Presence(True, True, (live("c1"), live("c2")))
+    if way == "page":
+        client, headers = signed_in(house)
+        said = client.post("/api/consents", json={"kind": "recording", "granted": False}, headers=headers).json
+        assert said["granted"] is False and "warning" not in said
+    else:
+        shown = house.post(
+            "/do/settings.show" if way == "withdraw" else "/do/consent.show", recording_event(house)
+        ).json
+        body = json.dumps(do(house, f"consent.{way}", click(shown, f"/do/consent.{way}")))
+        assert "not recorded" in body and (way == "refuse" or "Not given" in body)
+    stopped = [command for command in house.telephony.told if isinstance(command, StopRecording)]
+    assert [(c.call, c.tenant, c.user, c.discard) for c in stopped] == [
+        ("c1", ACME, ALICE, False),
+        ("c2", ACME, ALICE, False),
+    ]
+    latest = store.consents.latest(ALICE, ConsentKind.RECORDING)
+    assert latest is not None and not latest.granted
+
+
+def recording_event(house: House) -> Any:
+    return house.event(parameters={"kind": "recording"})
+
+
+def test_a_consent_is_taken_back_although_telephony_is_silent_and_what_may_go_on_is_said(house: House) -> None:
+    store = house.tenancy.of(ACME)
+    store.consents.add(ALICE, Consent("d1", ConsentKind.RECORDING, "2026-11", True, NOW - 1, "card"))
+    client, headers = signed_in(house)
+    house.telephony.away = True
+    shown = house.post("/do/settings.show").json
+    assert "may still be recorded" in json.dumps(do(house, "consent.withdraw", click(shown, "/do/consent.withdraw")))
+    said = client.post("/api/consents", json={"kind": "recording", "granted": False}, headers=headers).json
+    assert "may still be recorded" in said["warning"]
+    assert [c.granted for c in store.consents.history(ALICE, ConsentKind.RECORDING)] == [False, False, True]
 
 
 def test_a_forbidden_number_is_refused_with_the_reason(house: House) -> None:

@@ -180,6 +180,37 @@ async def test_stop_and_discard_leaves_nothing(x: Exchange) -> None:
     assert not x.media.tapes[0].frames and not x.journal.items("tape/")
 
 
+async def test_a_consent_withdrawn_while_it_rings_means_no_notice_and_no_tape(x: Exchange) -> None:
+    assert (await x.board.command(place(record=True))).accepted
+    call = await x.call("c1")
+    await until(lambda: call.media == "wanted")
+    assert (await x.board.command(StopRecording("c1", *ALICE))).accepted
+    answer = asyncio.ensure_future(call.take_offer("opus PCMU PCMA"))
+    peer = await x.lines.dialled.get()
+    peer.events.put(Signal.ANSWERED)
+    await answer
+    await until(lambda: call.connection)
+    peer.endpoint.hear(b"words")
+    await asyncio.sleep(0.15)
+    assert not x.media.tapes and not [step for step in x.media.story if "recording-notice" in step]
+    call.hang_up()
+    assert (await x.ended("c1"))["recording_rule"] is RecordingRule.NO_CONSENT
+
+
+async def test_a_consent_withdrawn_in_the_call_stops_the_tape_and_keeps_what_was_said(x: Exchange) -> None:
+    call, peer = await connected(x, place(record=True))
+    await until(lambda: call.recording == "on")
+    peer.endpoint.hear(b"agreed")
+    assert (await x.board.command(StopRecording("c1", *ALICE))).accepted
+    peer.endpoint.hear(b"private")
+    assert [frame for _, frame in x.media.tapes[0].frames] == [b"agreed"] and call.recording == "stopped"
+
+
+async def test_stopping_what_was_never_recorded_changes_nothing(x: Exchange) -> None:
+    call, _ = await connected(x)
+    assert (await x.board.command(StopRecording("c1", *ALICE))).accepted and call.recording == "off"
+
+
 async def test_desk_phone_rings_first(x: Exchange) -> None:
     await x.board.command(place(device=Device.DESK))
     desk = await x.lines.dialled.get()
