@@ -80,8 +80,8 @@ async function save(change) {
 const recordings = async () => (await get('/api/recordings')).recordings;
 const ACTS = {
   withdraw: async () => {
-    await post('/api/consents', { kind: 'recording', granted: false });
-    show({ settings: await get('/api/settings'), said: t('set.withdrawn') });
+    const stored = await post('/api/consents', { kind: 'recording', granted: false });
+    show({ settings: await get('/api/settings'), said: stored?.warning ?? t('set.withdrawn') });
   },
   signout: async () => { await post('/logout'); location.assign('/phone'); },
   erase: (call) => show({ asking: call }),
