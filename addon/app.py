@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, Response, jsonify, request, send_from_directory
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from addon.config import Config
 from addon.doors.browser import BrowserDoor, register
@@ -63,8 +64,7 @@ def _headers(dev: bool) -> Callable[[Response], Response]:
 
 def _card_routes(app: Flask, door: CardDoor) -> None:
     def card(what: Trigger | Action) -> Response | tuple[Response, int]:
-        if (request.content_length or 0) > MAX_BODY_BYTES:
-            return jsonify({}), 413
+        request.max_content_length = MAX_BODY_BYTES
         bearers = request.headers.getlist("Authorization")
         try:
             return jsonify(door.answer(what, bearers[0] if len(bearers) == 1 else "", request.get_data()))
@@ -72,6 +72,8 @@ def _card_routes(app: Flask, door: CardDoor) -> None:
             return jsonify({}), 401
         except BadBody:
             return jsonify({"error": "the body is not a JSON event"}), 400
+        except RequestEntityTooLarge:
+            return jsonify({"error": "the body is larger than an event can be"}), 413
 
     for trigger in Trigger:
         app.add_url_rule(

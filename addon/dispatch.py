@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from addon.handlers import calls, home, people
 from addon.handlers.request import Request
-from cards.reply import Reply
+from cards.reply import Push, Reply, Update
 from cards.surface import Action, Trigger
 
 Handler = Callable[[Request], Reply]
@@ -56,6 +56,25 @@ EFFECTS = frozenset(
         Action.ADD_CONTACT,
     }
 )
+
+
+# What is shown again when such a click came too late or twice; anything else shows the card it was opened from.
+SHOWN_AGAIN: dict[Action, Handler] = {
+    Action.CHOOSE_DEVICE: home.opened,
+    Action.DELETE_RECORDING: calls.ask_delete,
+    Action.GRANT_CONSENT: calls.show_consent,
+    Action.REFUSE_CONSENT: calls.show_consent,
+    Action.WITHDRAW_CONSENT: home.show_settings,
+    Action.SAVE_SETTINGS: home.show_settings,
+    Action.ADD_CONTACT: people.show_add_contact,
+}
+
+
+def shown_again(action: Action, request: Request, notice: str) -> Reply:
+    """The card of an old click as things are now, with the reason."""
+    beginning = people.message_opened if request.event.message_id else home.opened
+    reply = SHOWN_AGAIN.get(action, beginning)(request)
+    return Update(reply.card, notice) if isinstance(reply, Push) else reply
 
 
 def dispatch(what: Trigger | Action, request: Request) -> Reply:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import PurePath
+
 
 class AddonError(Exception):
     """Ends a request with words that say what to do.
@@ -81,3 +84,10 @@ class NotAllowed(AddonError):
     def __init__(self, verdict: str, region: str = "") -> None:
         super().__init__(region=region)
         self.key, self.kind = f"verdict.{verdict}", verdict
+
+
+def where(error: BaseException) -> str:
+    """The kind of an error and the lines it came through, newest first: what a log may hold, for its text may quote people's data."""
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-8:])
+    lines = (f"{PurePath(f.filename).name}:{f.lineno} {f.name}" for f in frames)
+    return f"{type(error).__name__} at {' < '.join(lines)}"

@@ -7,9 +7,10 @@ from cards.text import Texts, escaped, plain
 from cards.widgets import Button, ButtonList, Card, Do, TextParagraph, section
 
 
-def problem_card(title: str, text: str, *, texts: Texts, retry: Action | None = None) -> Card:
-    """`title` and `text` are already in the reader's language and safe to show."""
-    again = ButtonList((Button(texts.t("problem.retry"), Do(retry)),)) if retry else None
+def problem_card(title: str, text: str, *, texts: Texts, retry: Action | Do | None = None) -> Card:
+    """`title` and `text` are already in the reader's language and safe to show; `retry` is what is tried again."""
+    click = Do(retry) if isinstance(retry, Action) else retry
+    again = ButtonList((Button(texts.t("problem.retry"), click),)) if click else None
     return Card("problem", plain(title), (section(TextParagraph(escaped(text, 600)), again),))
 
 

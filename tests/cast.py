@@ -24,7 +24,7 @@ from addon.domain.presence import Presence
 from addon.domain.tenant import Tenant, User
 from addon.event import UserTokens
 from addon.ports.documents import Document
-from addon.ports.google import CodeRefused, Mailbox, Message
+from addon.ports.google import CodeRefused, Mailbox, Message, ScopeMissing
 from addon.ports.indexes import Query
 from addon.ports.outside import Ports
 from addon.ports.telephony import TelephonyAway
@@ -37,6 +37,7 @@ from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, WEB_CLIENT_ID
 from workbench.tokens import Issuer
 
 NOW = 1_795_500_000.0
+CONTACTS = "https://www.googleapis.com/auth/contacts"
 BASE = "https://addon.example"
 TASKS_ACCOUNT = "queue@project.iam.gserviceaccount.com"
 KEYS = {
@@ -101,6 +102,7 @@ class Mail:
     def __init__(self) -> None:
         self.text = "Call me: +593 98 765 4321\n"
         self.known: list[Person] = []
+        self.needs_contacts = False
 
     def message(self, tokens: UserTokens, message_id: str) -> Message:
         sender = Mailbox("ana@quito.example", "Ana")
@@ -110,6 +112,8 @@ class Mail:
         return [p for p in self.known if p.email == query]
 
     def create(self, tokens: UserTokens, name: str, email: str, number: str) -> Person:
+        if self.needs_contacts and CONTACTS not in tokens.scopes:
+            raise ScopeMissing(CONTACTS)
         person = Person(name, email)
         self.known.append(person)
         return person

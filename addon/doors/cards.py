@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from addon.config import Config
-from addon.dispatch import EFFECTS, dispatch
-from addon.doors.clicks import PARAMETER, Clicks
-from addon.doors.google import Claims, NotGoogle, Verifier
-from addon.errors import AddonError, StaleClick, UnknownCompany, UnknownUser
+from addon.dispatch import EFFECTS, dispatch, shown_again
+from addon.doors.clicks import PARAMETER, Clicks, Spent
+from addon.doors.google import Claims, Verifier
+from addon.errors import AddonError, PartAway, StaleClick, UnknownCompany, UnknownUser, where
 from addon.event import Event
-from addon.handlers import home
 from addon.handlers.request import Request
 from addon.ports.documents import Away, Conflict
 from addon.ports.outside import Ports
 from addon.store.tenancy import Tenancy
 from cards.envelope import Links, to_json
 from cards.problem import problem_card
-from cards.reply import Push, Reply, RequestScopes, Update
+from cards.reply import Push, RequestScopes
 from cards.surface import SCOPES, Action, Trigger
 from cards.text import Texts
 from contract.wire import TICKET_SECONDS, JoinTicket, Keys, mint_ticket
@@ -58,17 +57,24 @@ class CardDoor:
             needed = tuple(s.url for s in SCOPES if not s.optional)
             return to_json(RequestScopes(needed), wrapped=wrapped, links=Links(self.config.base_url))
         try:
-            return self._for_user(what, event, claims, texts)
-        except AddonError as error:
+            request = self._request(event, claims, texts)
+        except Exception as error:  # the outermost edge: the host shows nothing of an error status
+            return self._failed(error, what, texts)
+        try:
+            return self._for_user(what, request)
+        except Exception as error:  # the same
+            return self._failed(error, what, request.texts)
+
+    def _failed(self, error: Exception, what: Trigger | Action, texts: Texts) -> dict[str, Any]:
+        """What the user is told; only a failure of ours is logged, by its place alone."""
+        wrapped = isinstance(what, Action)
+        if isinstance(error, AddonError):
             return self._problem(texts.t(error.key, **error.values), texts, wrapped, error.retry)
-        except (Away, Conflict):
-            return self._problem(texts.t("problem.away"), texts, wrapped, True)
-        except NotGoogle:
-            raise
-        except Exception:  # the outermost edge: the host shows nothing of an error status
-            code = self.ports.new_id()[:8]
-            log.exception("a card failed", extra={"event_id": code, "target": what.value})
-            return self._problem(texts.t("problem.ours", event=code), texts, wrapped, True)
+        if isinstance(error, Away | Conflict):
+            return self._problem(texts.t(PartAway.key), texts, wrapped, True)
+        code = self.ports.new_id()[:8]
+        log.error("a card failed", extra={"event_id": code, "target": what.value, "where": where(error)})
+        return self._problem(texts.t("problem.ours", event=code), texts, wrapped, True)
 
     def _problem(self, text: str, texts: Texts, wrapped: bool, retry: bool) -> dict[str, Any]:
         card = problem_card(texts.t("problem.title"), text, texts=texts, retry=Action.REFRESH if retry else None)
@@ -86,18 +92,20 @@ class CardDoor:
         words = Texts(settings.language, event.zone or "UTC") if settings.language else texts
         return Request(user, tenant, store, settings, self.ports, event, words, self.ports.now())
 
-    def _for_user(self, what: Trigger | Action, event: Event, claims: Claims, texts: Texts) -> dict[str, Any]:
-        request = self._request(event, claims, texts)
+    def _for_user(self, what: Trigger | Action, request: Request) -> dict[str, Any]:
         clicks = Clicks(self._secret(), request.tenant.id, request.user.id, EFFECTS, self.ports.new_id)
         links = Links(self.config.base_url, clicks.sign(request.now), self._tickets(request))
-        if isinstance(what, Action) and not clicks.spend(
-            what, event.parameters.get(PARAMETER, ""), request.store, now=request.now
-        ):
-            card = home.opened(request)
-            reply: Reply = Update(card.card, request.texts.t(StaleClick.key)) if isinstance(card, Push) else card
-        else:
-            reply = dispatch(what, request)
-        return to_json(reply, wrapped=isinstance(what, Action), links=links)
+        if isinstance(what, Trigger):
+            return to_json(dispatch(what, request), wrapped=False, links=links)
+        once = request.parameter(PARAMETER)
+        spent = clicks.spend(what, once, request.store, now=request.now)
+        if spent is not Spent.NOW:
+            notice = request.texts.t("notice.done_already" if spent is Spent.BEFORE else StaleClick.key)
+            return to_json(shown_again(what, request, notice), wrapped=True, links=links)
+        reply = dispatch(what, request)
+        if isinstance(reply, RequestScopes):
+            clicks.give_back(what, once, request.store, now=request.now)
+        return to_json(reply, wrapped=True, links=links)
 
     def _tickets(self, request: Request) -> Callable[[str], Mapping[str, str]]:
         """A ticket that signs this user in to the page that a click opens."""

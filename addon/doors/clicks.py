@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 
 from addon.store.tenants import TenantStore
 from cards.surface import Action
@@ -15,6 +16,14 @@ PARAMETER = "once"
 
 def _mac(secret: bytes, user: str, action: Action, body: str) -> str:
     return hmac.new(secret, f"click\n{user}\n{action.value}\n{body}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+class Spent(StrEnum):
+    """What became of a click: it counts, it counted before, or its card is too old or not this user's."""
+
+    NOW = "now"
+    BEFORE = "before"
+    NEVER = "never"
 
 
 class Clicks:
@@ -36,16 +45,26 @@ class Clicks:
 
         return add
 
-    def spend(self, action: Action, text: str, store: TenantStore, *, now: float) -> bool:
-        """True once; False for a click that is too old, forged, another user's or spent."""
-        if action not in self._effects:
-            return True
+    def _nonce(self, action: Action, text: str, now: float) -> tuple[str, int] | None:
+        """The nonce and its end, when we signed them for this user's click and it is not too old."""
         body, _, mac = text.rpartition(".")
         until, _, nonce = body.partition(".")
-        if not hmac.compare_digest(
-            _mac(self._secret, self._who, action, body).encode(), mac.encode("utf-8", "replace")
-        ):
-            return False
-        return (
-            until.isascii() and until.isdigit() and now <= int(until) and store.nonces.spend("click", nonce, int(until))
-        )
+        wanted = _mac(self._secret, self._who, action, body)
+        if not hmac.compare_digest(wanted.encode(), mac.encode("utf-8", "replace")):
+            return None
+        return (nonce, int(until)) if until.isascii() and until.isdigit() and now <= int(until) else None
+
+    def spend(self, action: Action, text: str, store: TenantStore, *, now: float) -> Spent:
+        """NOW once; BEFORE for a repetition; NEVER for a click that is too old, forged or another user's."""
+        if action not in self._effects:
+            return Spent.NOW
+        found = self._nonce(action, text, now)
+        if found is None:
+            return Spent.NEVER
+        return Spent.NOW if store.nonces.spend("click", *found) else Spent.BEFORE
+
+    def give_back(self, action: Action, text: str, store: TenantStore, *, now: float) -> None:
+        """The click had no effect and may be repeated: Google does so once a permission was granted."""
+        found = self._nonce(action, text, now) if action in self._effects else None
+        if found is not None:
+            store.nonces.give_back("click", found[0])

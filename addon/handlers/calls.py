@@ -18,7 +18,8 @@ from cards.problem import no_phone_card, problem_card
 from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
 from cards.reply import OpenPage, PopThen, PopToRoot, Push, Reply, Update
-from cards.surface import Page
+from cards.surface import Action, Page
+from cards.widgets import Do
 from contract.calls import CallId, Device
 from contract.commands import HangUp
 
@@ -39,9 +40,8 @@ def _place(request: Request, to: str, plan: DialPlan) -> Reply:
             return Push(no_phone_card(plan.shown, to, texts=texts))
         call, verdict = _placed(request, plan)
     except PartAway:
-        if plan.verdict is not Verdict.EMERGENCY:
-            raise
-        return Push(problem_card(plan.shown, texts.t("problem.emergency"), texts=texts))
+        words = texts.t("problem.emergency" if plan.verdict is Verdict.EMERGENCY else PartAway.key)
+        return Push(problem_card(plan.shown, words, texts=texts, retry=Do(Action.PLACE_CALL, {"to": to})))
     if call is None:
         words = texts.t(f"verdict.{verdict.value}", region=plan.region)
         return Push(problem_card(plan.shown or to, words, texts=texts))
@@ -75,16 +75,17 @@ def open_recording(request: Request) -> Reply:
 
 
 def hang_up(request: Request) -> Reply:
-    """End a live call of mine."""
+    """End a live call of mine; one that is over already is as good."""
     try:
-        request.ports.telephony.send(HangUp(request.call(), request.tenant.id, request.user.id))
+        done = request.ports.telephony.send(HangUp(request.call(), request.tenant.id, request.user.id))
     except TelephonyAway as error:
         raise PartAway from error
+    notice = "notice.hung_up" if done.accepted else "notice.call_over"
     recent = request.store.calls.latest(request.user.id, limit=5)
     card = homepage_card(
         request.user, request.presence(), recent, request.settings, now=request.now, texts=request.texts
     )
-    return Update(card, request.texts.t("notice.hung_up"))
+    return Update(card, request.texts.t(notice))
 
 
 def recent(request: Request) -> Reply:
@@ -140,7 +141,7 @@ def show_consent(request: Request) -> Reply:
     """The decision with what each answer means."""
     kind = _kind(request)
     latest = request.store.consents.latest(request.user.id, kind)
-    return Push(consent_card(kind, latest, "", texts=request.texts))
+    return Push(consent_card(kind, latest, request.parameter("to"), texts=request.texts))
 
 
 def _decided(request: Request, granted: bool) -> Reply:

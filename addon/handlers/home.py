@@ -40,23 +40,19 @@ def choose_device(request: Request) -> Reply:
     """Browser and desk phone take turns."""
     other = Device.BROWSER if request.settings.device is Device.DESK or not request.user.desk else Device.DESK
     changed = replace(request.settings, device=other)
-    save_settings(changed, request.user.id, request.tenant, request.store, request.ports)
-    card = homepage_card(
-        request.user,
-        request.presence(),
-        request.store.calls.latest(request.user.id, limit=5),
-        changed,
-        now=request.now,
-        texts=request.texts,
-    )
-    return Update(card, request.texts.t("notice.saved"))
+    notice = "notice.saved"
+    try:
+        save_settings(changed, request.user.id, request.tenant, request.store, request.ports)
+    except Stale:
+        notice = "problem.stale"
+    now = request.with_settings(request.store.settings.get(request.user.id))
+    return Update(_home(now), now.texts.t(notice))
 
 
 def settings_of(request: Request) -> Card:
     """The settings card as things are now."""
     consent = request.store.consents.latest(request.user.id, ConsentKind.RECORDING)
-    settings = request.store.settings.get(request.user.id)
-    return settings_card(request.user, settings, request.tenant, consent, texts=request.texts)
+    return settings_card(request.user, request.settings, request.tenant, consent, texts=request.texts)
 
 
 def show_settings(request: Request) -> Reply:
@@ -69,26 +65,30 @@ def open_settings(request: Request) -> Reply:
     return OpenPage(Page.SETTINGS)
 
 
+def _whole(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else otherwise
+
+
 def save(request: Request) -> Reply:
-    """Save the form; an old form is shown again as things are now."""
-    event, current = request.event, request.settings
-    days, language = event.input("retention_days"), event.input("language")
-    device = event.input("device")
+    """Save the form; an old form is shown again as things are now, nonsense leaves what was chosen before."""
+    event, current, tenant = request.event, request.settings, request.tenant
+    device, language = event.input("device"), event.input("language")
+    usable = device in set(Device) and (device != Device.DESK or bool(request.user.desk))
     wanted = replace(
         current,
-        record_calls=event.input("record_calls") == "on",
-        retention_days=int(days) if days.isascii() and days.isdigit() and len(days) < 5 else current.retention_days,
-        device=Device(device)
-        if device in set(Device) and (device != Device.DESK or request.user.desk)
-        else current.device,
-        language=language if language in LANGUAGES else "",
-        rev=int(request.parameter("rev") or -1) if request.parameter("rev").isdigit() else -1,
+        record_calls=event.input("record_calls") == "on" if tenant.recording_allowed else current.record_calls,
+        retention_days=_whole(event.input("retention_days"), current.retention_days),
+        device=Device(device) if usable else current.device,
+        language=language if language in LANGUAGES else "" if language == "auto" else current.language,
+        rev=_whole(request.parameter("rev"), -1),
     )
+    notice = "notice.saved"
     try:
-        save_settings(wanted, request.user.id, request.tenant, request.store, request.ports)
+        save_settings(wanted, request.user.id, tenant, request.store, request.ports)
     except Stale:
-        return Update(settings_of(request), request.texts.t("problem.stale"))
-    return Update(settings_of(request), request.texts.t("notice.saved"))
+        notice = "problem.stale"
+    now = request.with_settings(request.store.settings.get(request.user.id))
+    return Update(settings_of(now), now.texts.t(notice))
 
 
 def my_data(request: Request) -> Reply:

@@ -107,10 +107,11 @@ def _contact_form(request: Request, name: str, email: str, number: str, error: s
 
 
 def show_add_contact(request: Request) -> Reply:
-    """The form, filled with what is known."""
-    asked = request.parameter("email")
+    """The form, filled with what is known or was typed."""
+    asked, typed = request.parameter("email"), request.event.input
     email = asked if "@" in asked else ""
-    return Push(_contact_form(request, "" if email else asked, email, request.parameter("number")))
+    name, number = typed("name") or ("" if email else asked), typed("number") or request.parameter("number")
+    return Push(_contact_form(request, name, typed("email") or email, number))
 
 
 def add_contact(request: Request) -> Reply:

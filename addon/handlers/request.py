@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from addon.domain.presence import Presence
 from addon.domain.tenant import Settings, Tenant, User
@@ -34,6 +34,11 @@ class Request:
             return self.ports.telephony.presence(self.tenant.id, self.user.id)
         except TelephonyAway:
             return None
+
+    def with_settings(self, settings: Settings) -> Request:
+        """The same request after the user chose otherwise: the answer speaks the language that was chosen."""
+        words = Texts(settings.language or self.event.locale or "en", self.event.zone or "UTC")
+        return replace(self, settings=settings, texts=words)
 
     def parameter(self, name: str) -> str:
         """A click's parameter, "" when absent."""

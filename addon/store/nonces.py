@@ -13,11 +13,18 @@ class Nonces:
     def __init__(self, documents: Documents, root: str) -> None:
         self._documents, self._root = documents, root
 
+    def _path(self, scope: str, nonce: str) -> str:
+        digest = hashlib.sha256(f"{scope}\n{nonce}".encode()).hexdigest()
+        return f"{self._root}/nonces/{digest}"
+
     def spend(self, scope: str, nonce: str, expires_at: float) -> bool:
         """True the first time, for ever false after."""
-        key = hashlib.sha256(f"{scope}\n{nonce}".encode()).hexdigest()
         try:
-            self._documents.create(f"{self._root}/nonces/{key}", {"expires_at": expires_at})
+            self._documents.create(self._path(scope, nonce), {"expires_at": expires_at})
         except AlreadyExists:
             return False
         return True
+
+    def give_back(self, scope: str, nonce: str) -> None:
+        """It may be spent again."""
+        self._documents.delete(self._path(scope, nonce))
