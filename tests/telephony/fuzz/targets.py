@@ -228,7 +228,7 @@ JSON_WORDS = [
 _TICKET = wire.JoinTicket("phone", _ACME, _ALICE, "h", "n" * 22, NOW + 20)
 TICKETS = [
     wire.mint_ticket(KEYS, ticket).encode()
-    for ticket in (_TICKET, replace(_TICKET, purpose="page"), replace(_TICKET, dial="+593991112222", name="Zoë"))
+    for ticket in (_TICKET, replace(_TICKET, purpose="page"), replace(_TICKET, dial="+593991112222", session="Zoë"))
 ]
 SIGNED = [
     "\n".join(
