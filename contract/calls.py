@@ -81,10 +81,11 @@ class MediaCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One end of a call: `address` is an E.164 number, an extension or "" when withheld."""
+    """One end of a call: `address` is an E.164 number, an extension or "" when withheld; `shown` is how people write it."""
 
     address: str
     name: str = ""
+    shown: str = ""
 
 
 class RecordingRule(StrEnum):

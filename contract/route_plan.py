@@ -23,7 +23,8 @@ class RouteRequest:
 class RoutePlan:
     """Ring `user`'s webphone for `ring_seconds`; if nobody answers play the announcement.
 
-    `blocked` callers are declined (603) without ringing. `caller_name` is what the user's screen shows.
+    `blocked` callers are declined (603) without ringing. `caller_name` and `caller_shown` are what the user's screen
+    shows; `caller_address` is the number in E.164 where the PBX sent another spelling, "" to keep what it sent.
     """
 
     user: UserId
@@ -32,3 +33,5 @@ class RoutePlan:
     ring_seconds: int = 30
     announcement_language: str = "en"
     blocked: bool = False
+    caller_address: str = ""
+    caller_shown: str = ""

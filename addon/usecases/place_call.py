@@ -64,7 +64,7 @@ def place_call(
     if user.line is None:
         store.usage.refund(user.id, call)
         return None, Verdict.NO_LINE
-    party = Party(plan.e164 or plan.dial, callee.name if callee else "")
+    party = Party(plan.e164 or plan.dial, callee.name if callee else "", plan.shown)
     command = PlaceCall(
         call, tenant.id, user.id, plan.device, user.line, plan.dial, party, plan.recording, MAX_CALL_SECONDS
     )

@@ -23,6 +23,7 @@ def route_inbound(request: RouteRequest, tenancy: Tenancy) -> RoutePlan:
     settings = store.settings.get(user.id)
     number = public_number(digits_of(request.caller.address), tenant.region)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else ""
+    shown = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL) if number else ""
     region = phonenumbers.region_code_for_number(number) if number else tenant.region
     known = store.contacts.owner(user.id, e164) if e164 else None
     consent = store.consents.latest(user.id, ConsentKind.RECORDING)
@@ -31,5 +32,7 @@ def route_inbound(request: RouteRequest, tenancy: Tenancy) -> RoutePlan:
         caller_name=known.name if known else "",
         recording=recording_plan(region or tenant.region, tenant, settings, consent),
         announcement_language=settings.language or notice_language(tenant.region),
+        caller_address=e164,
+        caller_shown=shown,
         blocked=bool(e164) and store.blocks.is_blocked(user.id, e164),
     )

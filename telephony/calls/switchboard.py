@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contract.calls import CallId, CallState, Device, Direction, Outcome, RecordingRule
+from contract.calls import CallId, CallState, Device, Direction, Outcome, Party, RecordingRule
 from contract.commands import CommandResult, EndSessions, HangUp, HoldCall, PlaceCall, PutLine, StopRecording
 from contract.lines import Registration
 from contract.numbers import LineId, TenantId, UserId
@@ -160,7 +160,8 @@ class Switchboard:
         if plan is None:
             await caller.hang_up(Outcome.UNREACHABLE)
             return
-        peer = caller.party if not plan.caller_name else type(caller.party)(caller.party.address, plan.caller_name)
+        said = caller.party
+        peer = Party(plan.caller_address or said.address, plan.caller_name or said.name, plan.caller_shown)
         call = Call(
             id=call_id,
             tenant=tenant,
