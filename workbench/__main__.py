@@ -1,4 +1,4 @@
-"""`python -m workbench run | site | pbx | event | settings`: the product on one machine, without Google."""
+"""`python -m workbench run | site | pbx | event | settings | shots`: the product on one machine, without Google."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from workbench import shots
 from workbench.card_check import check_reply
 from workbench.cast import CLIENT_ID, PLAYERS
 from workbench.events import BadTarget, Situation, build_event, send_event, target_url
@@ -103,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     event.add_argument("--to", required=True, help="entry point, for example /on/gmail.message")
     event.add_argument("--user", default="alice", choices=sorted(PLAYERS), help=f"who it is ({CLIENT_ID})")
     verbs.add_parser("settings", help="write docs/CONFIGURATION.md")
+    shots = verbs.add_parser("shots", help="pictures of every card in three languages, light and dark")
+    shots.add_argument("folder", type=Path)
     return parser
 
 
@@ -118,6 +121,8 @@ def main() -> int:
             return pbx.main(arguments.port)
         if arguments.verb == "event":
             return _event(stage, arguments)
+        if arguments.verb == "shots":
+            return shots.main(arguments.folder)
         return _run(stage) if arguments.verb == "run" else _site(stage)
     except CannotRun as error:
         print(f"Cannot run: {error}", file=sys.stderr)

@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from workbench import gallery
 from workbench.cast import ALL_SCOPES, PLAYERS
 from workbench.events import BadTarget, Situation, build_event, send_event, target_url, without_tokens
 from workbench.google_apis import GoogleApis
@@ -174,8 +175,7 @@ def make_app(bench: Bench) -> web.Application:
             web.get("/.well-known/openid-configuration", bench.discovery),
             web.get("/oauth2/auth", sign_in.authorize),
             web.post("/oauth2/token", sign_in.token),
-            web.static("/static/cards", WEB / "cards"),
-            web.static("/static/workbench", WEB / "workbench"),
+            *gallery.routes(),
             *GoogleApis(bench.issuer, bench.mails).routes(),
         ]
     )

@@ -15,8 +15,8 @@ from cards.envelope import Links, card_json, to_json
 from cards.reply import DraftEdit, Notify, OpenPage, PopThen, PopToRoot, Push, RequestScopes, Update
 from cards.surface import SCOPES, Action, Page
 from cards.text import CATALOGUES, LANGUAGES, Texts, plain, shown_number
-from tests.cards.samples import NOW, all_cards
 from workbench.card_check import check_card, check_reply
+from workbench.card_samples import NOW, all_cards
 
 pytestmark = pytest.mark.pure
 ROOT = Path(__file__).parents[2]
