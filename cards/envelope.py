@@ -29,6 +29,7 @@ from cards.widgets import (
 
 Json = dict[str, Any]
 _PRIMARY = {"red": 0.043, "green": 0.341, "blue": 0.816, "alpha": 1}
+_DANGER = {"red": 0.702, "green": 0.149, "blue": 0.118, "alpha": 1}
 
 
 def _unsigned(action: Action, params: Mapping[str, str]) -> Mapping[str, str]:
@@ -85,14 +86,21 @@ def _on_click(click: OnClick, links: Links) -> Json:
             assert_never(click)
 
 
+def _icon(name: str, alt: str, links: Links) -> Json:
+    icon = {"knownIcon": name} if name.isupper() else {"iconUrl": f"{links.base_url}/icons/{name}.png"}
+    return icon | ({"altText": alt} if alt else {})
+
+
 def _button(button: Button, links: Links) -> Json:
-    found: Json = {"text": button.text, "onClick": _on_click(button.on_click, links)}
-    if button.primary:
-        found["color"] = _PRIMARY
+    found: Json = {"onClick": _on_click(button.on_click, links)}
+    if button.text:
+        found["text"] = button.text
+    if button.primary or button.danger:
+        found["color"] = _DANGER if button.danger else _PRIMARY
     if button.disabled:
         found["disabled"] = True
     if button.icon:
-        found["icon"] = {"knownIcon": button.icon}
+        found["icon"] = _icon(button.icon, button.alt, links)
     if button.alt:
         found["altText"] = button.alt
     return found
@@ -105,7 +113,7 @@ def _decorated(row: DecoratedText, links: Links) -> Json:
     if row.bottom:
         found["bottomLabel"] = row.bottom
     if row.icon:
-        found["startIcon"] = {"knownIcon": row.icon} | ({"altText": row.icon_alt} if row.icon_alt else {})
+        found["startIcon"] = _icon(row.icon, row.icon_alt, links)
     if row.on_click:
         found["onClick"] = _on_click(row.on_click, links)
     if row.button:

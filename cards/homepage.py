@@ -11,7 +11,7 @@ from cards.parts import call_button, call_row, party_name, phone_button, setting
 from cards.surface import Action
 from cards.text import Texts, plain
 from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextInput, TextParagraph, Widget, section
-from contract.calls import Device
+from contract.calls import Direction
 
 
 def _live(call: LiveCall, texts: Texts) -> DecoratedText:
@@ -19,25 +19,31 @@ def _live(call: LiveCall, texts: Texts) -> DecoratedText:
     bottom = texts.html("home.recording_now") if call.recording else ""
     hang_up = Button(texts.t("call.hang_up"), Do(Action.HANG_UP, {"call": call.call}))
     top = f"{state} · {texts.duration(call.seconds)}" if call.seconds else state
-    return DecoratedText(party_name(call.peer, texts), top, bottom, "PHONE", button=hang_up)
+    way = "call-in" if call.direction is Direction.INBOUND else "call-out"
+    return DecoratedText(f"<b>{party_name(call.peer, texts)}</b>", top, bottom, way, button=hang_up)
 
 
-def _reach(presence: Presence | None, user: User, settings: Settings, texts: Texts) -> DecoratedText:
+def _reach(presence: Presence | None, user: User, texts: Texts) -> DecoratedText:
     if presence is None:
-        words, icon = "home.reach_unknown", "CLOCK"
+        words, why, icon = "home.reach_unknown", "home.why_unknown", "CLOCK"
     elif presence.problem:
-        words, icon = f"home.problem.{presence.problem}", "CLOCK"
+        words, why, icon = "home.reach_nothing", f"home.problem.{presence.problem}", "CLOCK"
     elif presence.webphone:
-        words, icon = "home.reach_window", "PHONE"
+        words, why, icon = "home.reach_window", "", "PHONE"
     elif user.desk:
-        words, icon = "home.reach_desk", "PHONE"
+        words, why, icon = "home.reach_desk", "home.why_desk", "PHONE"
     else:
-        words, icon = "home.reach_nothing", "CLOCK"
-    device = texts.html("device.desk" if settings.device is Device.DESK else "device.browser")
-    return DecoratedText(
-        texts.html(words), texts.html("home.reach"), texts.html("home.device", device=device), icon,
-        button=Button(texts.t("home.change"), Do(Action.CHOOSE_DEVICE)) if user.desk else None,
-    )  # fmt: skip
+        words, why, icon = "home.reach_nothing", "home.why_nothing", "CLOCK"
+    return DecoratedText(texts.html(words), texts.html("home.reach"), texts.html(why) if why else "", icon)
+
+
+def _with(user: User, settings: Settings, texts: Texts) -> DecoratedText | None:
+    """The device of outgoing calls, when there is a choice."""
+    if not user.desk:
+        return None
+    device = texts.html(f"device.{settings.device.value}")
+    change = Button(texts.t("home.change"), Do(Action.CHOOSE_DEVICE))
+    return DecoratedText(device, texts.html("home.device"), icon="call-out", button=change)
 
 
 def homepage_card(
@@ -51,7 +57,7 @@ def homepage_card(
 ) -> Card:
     """Shown when no message is open."""
     live = [_live(call, texts) for call in presence.calls] if presence else []
-    rows: list[Widget] = [call_row(record, now=now, texts=texts) for record in recent[:5]]
+    rows: list[Widget] = [call_row(r, texts.when(r.started_at, now=now), texts=texts) for r in recent[:5]]
     dial = TextInput("to", texts.t("home.dial"), hint=texts.t("home.dial_hint"))
     call = call_button("", settings.device, presence, texts.t("call.call"), primary=True)
     more = ButtonList((Button(texts.t("home.all_calls"), Do(Action.SHOW_RECENT)),))
@@ -60,7 +66,11 @@ def homepage_card(
         texts.t("home.title", name=plain(user.name, 40) or user.email),
         (
             section(*live, header=texts.t("home.live") if live else ""),
-            section(_reach(presence, user, settings, texts), ButtonList((phone_button(texts), settings_button(texts)))),
+            section(
+                _reach(presence, user, texts),
+                _with(user, settings, texts),
+                ButtonList((phone_button(texts), settings_button(texts))),
+            ),
             section(dial, ButtonList((call,))),
             section(
                 *(rows or [TextParagraph(texts.html("recent.none"))]),

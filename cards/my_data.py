@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from addon.domain.consent import Consent
 from addon.domain.recordings import Recording
-from cards.parts import party_name
-from cards.recent_calls import deletion
-from cards.surface import Action
+from cards.parts import deletion, party_name
+from cards.recording import delete_button
 from cards.text import Texts
-from cards.widgets import Button, Card, DecoratedText, Do, TextParagraph, Widget, section
+from cards.widgets import Card, DecoratedText, TextParagraph, Widget, section
 
 MAX_ROWS = 30
 
@@ -21,16 +20,17 @@ def my_data_card(
     """Recordings with their deletion dates, the number of call records, every decision."""
     rows: list[Widget] = [
         DecoratedText(
-            party_name(r.peer, texts), texts.when(r.started_at, now=now), deletion(r, texts), "VIDEO_PLAY",
-            button=Button(texts.t("recording.delete"), Do(Action.ASK_DELETE_RECORDING, {"call": r.call})),
+            party_name(r.peer, texts), texts.when(r.started_at, now=now), deletion(r, texts), "recording",
+            button=delete_button(r, texts),
         )
         for r in recordings[:MAX_ROWS]
     ]  # fmt: skip
     decisions: list[Widget] = [
         DecoratedText(
-            texts.html("data.granted" if c.granted else "data.refused", version=c.version),
-            texts.html(f"consent.{c.kind.value}.title"),
-            texts.when(c.at, now=now),
+            texts.html("data.granted" if c.granted else "data.refused"),
+            texts.html(f"data.kind.{c.kind.value}"),
+            texts.html("data.decided", when=texts.when(c.at, now=now), version=c.version),
+            "BOOKMARK",
         )
         for c in consents[:MAX_ROWS]
     ]

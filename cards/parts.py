@@ -1,11 +1,13 @@
-"""Rows that several cards share."""
+"""Rows and buttons that several cards share."""
 
 from __future__ import annotations
 
 from addon.domain.call_record import CallRecord
+from addon.domain.dialing import DialPlan
 from addon.domain.presence import Presence
+from addon.domain.recordings import Recording
 from cards.surface import Action
-from cards.text import Texts, escaped, shown_number
+from cards.text import Texts, escaped, sentence, shown_number
 from cards.widgets import Button, DecoratedText, Do
 from contract.calls import Device, Direction, Party
 
@@ -17,30 +19,87 @@ def party_name(party: Party, texts: Texts) -> str:
     return escaped(shown_number(party.address)) if party.address else texts.html("call.withheld")
 
 
-def call_button(to: str, device: Device, presence: Presence | None, label: str, *, primary: bool = False) -> Button:
+def call_button(
+    to: str, device: Device, presence: Presence | None, label: str, *, primary: bool = False, alt: str = ""
+) -> Button:
     """Dials at once where the device is ready, otherwise opens the webphone; `to` "" takes what the form says."""
     ready = device is Device.DESK or (presence is not None and presence.webphone)
     params, typed = ({"to": to} if to else {}), not to
-    if ready:
-        return Button(label, Do(Action.PLACE_CALL, params, keep_input=typed), primary=primary)
-    return Button(label, Do(Action.OPEN_PHONE, params, dynamic=True, keep_input=typed), primary=primary)
+    action = Action.PLACE_CALL if ready else Action.OPEN_PHONE
+    return Button(label, Do(action, params, dynamic=not ready, keep_input=typed), primary=primary, alt=alt)
 
 
-def call_row(record: CallRecord, *, now: float, texts: Texts) -> DecoratedText:
-    """One earlier call: who, how it ended, when and how long."""
-    way = "missed" if record.missed else ("in" if record.direction is Direction.INBOUND else "out")
-    talk = texts.duration(record.talk_seconds) if record.talk_seconds else texts.t(f"outcome.{record.outcome.value}")
-    bottom = texts.html("call.when", when=texts.when(record.started_at, now=now), talk=talk)
-    if record.recording:
-        bottom += " · " + texts.html("call.has_recording")
+def way_of(record: CallRecord) -> str:
+    """`missed`, `in` or `out`: the key of its words and of its icon."""
+    return "missed" if record.missed else ("in" if record.direction is Direction.INBOUND else "out")
+
+
+def how_it_went(record: CallRecord, texts: Texts) -> str:
+    """Escaped: how long they talked, else why they did not."""
+    if record.talk_seconds:
+        return texts.duration(record.talk_seconds)
+    return texts.html("call.missed" if record.missed else f"outcome.{record.outcome.value}")
+
+
+def call_row(
+    record: CallRecord, when: str, recording: Recording | None = None, *, named: bool = True, texts: Texts
+) -> DecoratedText:
+    """One earlier call: who or which way, `when`, how it went, and its recording with the day it goes."""
+    way = texts.html(f"call.{way_of(record)}")
+    title = party_name(record.peer, texts) if named else way
+    facts = when if record.missed and not named else f"{when} · {how_it_went(record, texts)}"
+    if recording:
+        facts += "<br>" + deletion(recording, texts)
+    elif record.recording:
+        facts += " · " + texts.html("call.has_recording")
     return DecoratedText(
-        text=f"<b>{party_name(record.peer, texts)}</b>" if record.missed else party_name(record.peer, texts),
-        top=texts.html(f"call.{way}"),
-        bottom=bottom,
-        icon="PHONE",
-        icon_alt=texts.t(f"call.{way}"),
+        text=f"<b>{title}</b>" if record.missed else title,
+        bottom=facts,
+        icon=f"call-{way_of(record)}",
+        icon_alt=texts.t(f"call.{way_of(record)}"),
         on_click=Do(Action.SHOW_CALL, {"call": record.call}),
+        button=play_button(recording, texts) if recording else None,
     )
+
+
+def play_button(recording: Recording, texts: Texts) -> Button:
+    """An icon that leads to the recording's card."""
+    alt = texts.t("recording.length", length=texts.duration(recording.seconds))
+    return Button("", Do(Action.SHOW_RECORDING, {"call": recording.call}), icon="VIDEO_PLAY", alt=alt)
+
+
+def deletion(recording: Recording, texts: Texts) -> str:
+    """When the recording goes, or what holds it."""
+    if recording.holds:
+        return texts.html("recording.held")
+    return texts.html("recording.deleted_on", date=texts.date(recording.purge_at))
+
+
+def recording_row(recording: Recording, texts: Texts) -> DecoratedText:
+    """Length and deletion date; leads to the recording's card."""
+    return DecoratedText(
+        texts.html("recording.length", length=texts.duration(recording.seconds)),
+        bottom=deletion(recording, texts),
+        icon="recording",
+        button=play_button(recording, texts),
+    )
+
+
+def will_rows(plan: DialPlan, texts: Texts) -> list[DecoratedText]:
+    """What happens when the call is placed: on which device, recorded or not and why, kept until when."""
+    device = texts.html("will.desk" if plan.device is Device.DESK else "will.browser")
+    rows = [DecoratedText(device, icon="PHONE")]
+    if plan.verdict.value == "emergency":
+        rows.append(DecoratedText(texts.html("verdict.emergency"), icon="STAR"))
+    elif plan.recording.record:
+        language = texts.t(f"language.{plan.recording.notice_language}")
+        notice = texts.html("will.notice", language=language, digit=plan.recording.objection_digit)
+        rows.append(DecoratedText(texts.html("will.is_recorded"), bottom=notice, icon="recording"))
+        rows.append(DecoratedText(texts.counted("will.kept", plan.retention_days), icon="CLOCK"))
+    else:
+        why = sentence(texts.html(f"rule.{plan.recording.rule.value}"))
+        rows.append(DecoratedText(texts.html("will.is_not_recorded"), bottom=why, icon="not-recorded"))
+    return rows
 
 
 def settings_button(texts: Texts) -> Button:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from addon.domain.call_record import CallRecord
 from addon.domain.dialing import DialPlan
 from addon.domain.people import FoundNumber, Person
 from addon.domain.presence import Presence
-from addon.domain.tenant import Settings
-from cards.parts import call_button, call_row, phone_button, settings_button
+from cards.parts import call_button, call_row, phone_button, settings_button, will_rows
 from cards.surface import Action
-from cards.text import Texts, escaped, plain
+from cards.text import Texts, escaped, plain, sentence
 from cards.widgets import Button, ButtonList, Card, DecoratedText, Divider, Do, Section, TextParagraph, Widget, section
 from contract.calls import Device
 
@@ -22,7 +22,7 @@ MAX_OTHERS = 5
 def what_happens(plan: DialPlan, texts: Texts) -> list[str]:
     """Sentences: device, recording and its rule, notice and how long it is kept, or why the call is refused."""
     if not plan.may_call:
-        return [texts.t(f"verdict.{plan.verdict.value}", region=plan.region)]
+        return [texts.t(f"verdict.{plan.verdict.value}", region=texts.region(plan.region))]
     lines = [texts.t("will.desk" if plan.device is Device.DESK else "will.browser")]
     if plan.verdict.value == "emergency":
         lines.append(texts.t("verdict.emergency"))
@@ -35,31 +35,66 @@ def what_happens(plan: DialPlan, texts: Texts) -> list[str]:
     return lines
 
 
-def _number_rows(
-    number: FoundNumber, plan: DialPlan, presence: Presence | None, texts: Texts, first: bool
-) -> Iterator[Widget]:
+def _fate(plan: DialPlan) -> tuple[object, ...]:
+    """What a call by this plan would do; equal for numbers that need no sentence of their own."""
+    return (plan.device, plan.verdict, plan.recording, plan.retention_days)
+
+
+def _number_row(
+    number: FoundNumber, plan: DialPlan, presence: Presence | None, texts: Texts, *, first: bool, told: bool
+) -> DecoratedText:
     label = texts.html(f"label.{number.label}") if number.label else ""
     source = texts.html(f"source.{number.source.value}")
     shown = escaped(plan.shown or number.shown)
     if number.extension:
-        shown += " " + texts.html("person.ext", extension=number.extension)
-    yield DecoratedText(
-        shown,
-        " · ".join(part for part in (label, source) if part),
-        "<br>".join(escaped(line, 300) for line in what_happens(plan, texts)),
-        "PHONE",
-        button=call_button(number.e164, plan.device, presence, texts.t("call.call"), primary=first)
-        if plan.may_call
-        else None,
+        shown += " " + texts.html("person.ext", extension=number.extension).replace(" ", "\u00a0")
+    lines = [] if told else what_happens(plan, texts)
+    call = call_button(
+        number.e164, plan.device, presence, texts.t("call.call"), primary=first, alt=texts.t("call.to", who=plan.shown)
     )
+    return DecoratedText(
+        f"<b>{shown}</b>" if plan.may_call else shown,
+        sentence(" · ".join(part for part in (label, source) if part)),
+        "<br>".join(escaped(line, 300) for line in lines),
+        "PHONE",
+        button=call if plan.may_call else None,
+    )
+
+
+def _numbers(
+    choices: Sequence[tuple[FoundNumber, DialPlan]], presence: Presence | None, texts: Texts
+) -> tuple[Section, Section]:
+    """The numbers, and what a call does: said once when it is the same for all of them."""
+    shown = choices[:MAX_NUMBERS]
+    callable_plans = [plan for _, plan in shown if plan.may_call]
+    same = len({_fate(plan) for plan in callable_plans}) == 1
+    rows: list[Widget] = []
+    for place, (number, plan) in enumerate(shown):
+        rows += [Divider()] if rows and not same else []
+        first = plan.may_call and not any(p.may_call for _, p in shown[:place])
+        rows.append(_number_row(number, plan, presence, texts, first=first, told=same and plan.may_call))
+    if not rows:
+        rows = [TextParagraph(texts.html("person.no_numbers"))]
+    if len(choices) > MAX_NUMBERS:
+        rows.append(TextParagraph(texts.counted("person.more_numbers", len(choices) - MAX_NUMBERS)))
+    will = will_rows(callable_plans[0], texts) if same else []
+    return section(*rows, header=texts.t("person.numbers")), section(
+        *(will + _doubts(presence, texts) if callable_plans else []), header=texts.t("person.will")
+    )
+
+
+def _doubts(presence: Presence | None, texts: Texts) -> list[DecoratedText]:
+    """Why a call may fail right now."""
+    if presence is None:
+        return [DecoratedText(texts.html("home.why_unknown"), icon="CLOCK")]
+    return [DecoratedText(texts.html(f"home.problem.{presence.problem}"), icon="CLOCK")] if presence.problem else []
 
 
 def _who(person: Person | None, asked: str, choices: Sequence[tuple[FoundNumber, DialPlan]], texts: Texts) -> Section:
     if person is not None:
-        source = texts.html(f"source.{person.source.value}") if person.source else ""
-        about = DecoratedText(escaped(person.name) or escaped(asked), source, escaped(person.organisation), "PERSON")
-        mail = DecoratedText(escaped(person.email), texts.html("person.email"), icon="EMAIL") if person.email else None
-        return section(about, mail)
+        source = sentence(texts.html(f"source.{person.source.value}")) if person.source else ""
+        known = DecoratedText(escaped(person.email or person.name or asked), source, icon="EMAIL")
+        return section(replace(known, icon="PERSON") if not person.email else known)
     first = choices[0][0].e164 if choices else ""
     add = Button(texts.t("contact.add"), Do(Action.SHOW_ADD_CONTACT, {"email": plain(asked, 200), "number": first}))
     return section(TextParagraph(texts.html("person.nobody", asked=asked)), ButtonList((add,)))
@@ -84,7 +119,6 @@ def person_card(
     choices: Sequence[tuple[FoundNumber, DialPlan]],
     others: Sequence[Person],
     history: Sequence[CallRecord],
-    settings: Settings,
     presence: Presence | None,
     missing: Sequence[str],
     *,
@@ -92,33 +126,24 @@ def person_card(
     texts: Texts,
 ) -> Card:
     """The card beside an open message; `missing` names features whose permission was not given."""
-    numbers: list[Widget] = []
-    for place, (number, plan) in enumerate(choices[:MAX_NUMBERS]):
-        numbers += [Divider()] if numbers else []
-        numbers += _number_rows(number, plan, presence, texts, place == 0)
-    if not numbers:
-        numbers = [TextParagraph(texts.html("person.no_numbers"))]
-    hidden = len(choices) - MAX_NUMBERS
-    if hidden > 0:
-        numbers.append(TextParagraph(texts.counted("person.more_numbers", hidden)))
-    earlier: list[Widget] = [call_row(record, now=now, texts=texts) for record in history]
-    gaps = [TextParagraph(texts.html(f"missing.{feature}")) for feature in missing]
-    device = texts.html("device.desk" if settings.device is Device.DESK else "device.browser")
+    numbers, will = _numbers(choices, presence, texts)
+    earlier: list[Widget] = [
+        call_row(record, texts.when(record.started_at, now=now), named=False, texts=texts) for record in history
+    ]
+    gaps = [DecoratedText(texts.html(f"missing.{feature}"), icon="DESCRIPTION") for feature in missing]
     return Card(
         "person",
         (plain(person.name, 60) if person else "") or plain(asked, 60) or texts.t("call.withheld"),
         (
             _who(person, asked, choices, texts),
-            section(*numbers, header=texts.t("person.numbers")),
+            numbers,
+            will,
             section(
                 *(earlier or [TextParagraph(texts.html("person.no_calls"))]), header=texts.t("person.calls"), shown=3
             ),
             _others(others, texts),
-            section(*gaps),
-            section(
-                DecoratedText(device, texts.html("person.device")),
-                ButtonList((phone_button(texts), settings_button(texts))),
-            ),
+            section(*gaps, header=texts.t("person.gaps")),
+            section(ButtonList((phone_button(texts), settings_button(texts)))),
         ),
         plain(person.organisation, 60) if person else "",
     )

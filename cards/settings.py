@@ -5,7 +5,7 @@ from __future__ import annotations
 from addon.domain.consent import Consent
 from addon.domain.tenant import Settings, Tenant, User
 from cards.surface import Action
-from cards.text import LANGUAGES, Texts, escaped
+from cards.text import LANGUAGES, Texts, plain, sentence
 from cards.widgets import (
     Button,
     ButtonList,
@@ -58,7 +58,11 @@ def settings_card(
         switch=SwitchControl("record_calls", settings.record_calls),
     )  # fmt: skip
     if not tenant.recording_allowed:
-        record = DecoratedText(texts.html("rule.tenant-off"), texts.html("settings.record"))
+        record = DecoratedText(
+            sentence(texts.html("rule.tenant-off")), texts.html("settings.record"), icon="not-recorded"
+        )
+    withdrawable = recording_consent is not None and recording_consent.granted
+    consent_row = _consent_row(recording_consent, texts) if tenant.recording_allowed or withdrawable else None
     save = Button(
         texts.t("settings.save"), Do(Action.SAVE_SETTINGS, {"rev": str(settings.rev)}, keep_input=True), primary=True
     )
@@ -66,7 +70,7 @@ def settings_card(
         "settings",
         texts.t("settings.title"),
         (
-            section(record, _consent_row(recording_consent, texts), header=texts.t("settings.recording")),
+            section(record, consent_row, header=texts.t("settings.recording")),
             section(
                 SelectionInput("retention_days", texts.t("settings.keep"), keep),
                 TextParagraph(texts.html("settings.keep_hint", days=tenant.retention_max_days)),
@@ -76,7 +80,7 @@ def settings_card(
             ),
             section(
                 ButtonList((Button(texts.t("data.title"), Do(Action.SHOW_MY_DATA)), Button(texts.t("settings.page"), Do(Action.OPEN_SETTINGS, dynamic=True)))),
-                TextParagraph(escaped(user.email)),
             ),
         ),
+        plain(user.email),
     )  # fmt: skip

@@ -24,6 +24,9 @@ def _catalogue(language: str) -> dict[str, str]:
 
 
 CATALOGUES = {language: _catalogue(language) for language in LANGUAGES}
+REGIONS: dict[str, dict[str, str]] = json.loads(
+    resources.files("cards").joinpath("catalog/regions.json").read_text(encoding="utf-8")
+)
 
 
 def plain(untrusted: str, limit: int = MAX_SHOWN) -> str:
@@ -39,6 +42,11 @@ def plain(untrusted: str, limit: int = MAX_SHOWN) -> str:
 def escaped(untrusted: str, limit: int = MAX_SHOWN) -> str:
     """The same for the text fields of a card, where Google reads a few HTML tags."""
     return html.escape(plain(untrusted, limit))
+
+
+def sentence(text: str) -> str:
+    """The same words with a capital first letter; tags and entities are left alone."""
+    return text[:1].upper() + text[1:]
 
 
 def shown_number(address: str) -> str:
@@ -88,14 +96,23 @@ class Texts:
         month = self._words["months"].split()[moment.month - 1]
         return self._words["date"].format(day=moment.day, month=month, year=moment.year)
 
+    def clock(self, at: float) -> str:
+        """`14:05` in the reader's zone."""
+        moment = self._moment(at)
+        return f"{moment.hour:02d}:{moment.minute:02d}"
+
+    def day(self, at: float, *, now: float) -> str:
+        """`Today`, `Yesterday` or the date."""
+        days = (self._moment(now).date() - self._moment(at).date()).days
+        return self._words["today" if days == 0 else "yesterday"] if days in (0, 1) else self.date(at)
+
     def when(self, at: float, *, now: float) -> str:
         """`Today 14:05`, `Yesterday 09:30` or the date with the time."""
-        moment, today = self._moment(at), self._moment(now).date()
-        clock = f"{moment.hour:02d}:{moment.minute:02d}"
-        days = (today - moment.date()).days
-        if days in (0, 1):
-            return self._words["today" if days == 0 else "yesterday"].format(clock=clock)
-        return f"{self.date(at)} {clock}"
+        return f"{self.day(at, now=now)} {self.clock(at)}"
+
+    def region(self, code: str) -> str:
+        """The country of an ISO 3166-1 code, the code itself when it is none."""
+        return REGIONS[self.language].get(code, code)
 
     def duration(self, seconds: float) -> str:
         """`0:09`, `12:30`, `1:02:03`."""

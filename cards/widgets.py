@@ -47,11 +47,12 @@ OnClick = Do | Open | OpenTel | Link
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """`primary` colours it; at most one per card."""
+    """`primary` colours it, `danger` in red; at most one per card. Without text it is an icon that `alt` names."""
 
     text: str
     on_click: OnClick
     primary: bool = False
+    danger: bool = False
     disabled: bool = False
     icon: str = ""
     alt: str = ""
@@ -75,7 +76,10 @@ class SwitchControl:
 
 @dataclass(frozen=True, slots=True)
 class DecoratedText:
-    """A row: `top`, `text` and `bottom` may hold Google's tags and must be escaped by the card."""
+    """A row: `top`, `text` and `bottom` may hold Google's tags and must be escaped by the card.
+
+    `icon` is a known icon of Google (PHONE) or, in lower case, one of ours (web/icons).
+    """
 
     text: str
     top: str = ""

@@ -108,7 +108,7 @@ def _people(sample: Sample) -> dict[str, Card]:
         missing: Sequence[str] = (),
         asked: str = "ana@x.example",
     ) -> Card:
-        return person_card(who, asked, choices, others, history, SETTINGS, presence, missing, now=NOW, texts=texts)
+        return person_card(who, asked, choices, others, history, presence, missing, now=NOW, texts=texts)
 
     both = [(mobile, plan()), (office, plan())]
     quiet = [(mobile, plan(recording=NO)), (office, plan(recording=NO))]

@@ -65,7 +65,7 @@ def _card(request: Request, email: str, name: str, found: list[FoundNumber], oth
     )
     presence, missing = request.presence(), _missing(request)
     return person_card(
-        person, name or email, choices, others, history[:5], request.settings, presence, missing,
+        person, name or email, choices, others, history[:5], presence, missing,
         now=request.now, texts=request.texts,
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ import re
 import string
 from pathlib import Path
 
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from cards.envelope import Links, card_json, to_json
 from cards.reply import DraftEdit, Notify, OpenPage, PopThen, PopToRoot, Push, RequestScopes, Update
 from cards.surface import SCOPES, Action, Page
-from cards.text import CATALOGUES, LANGUAGES, Texts, plain, shown_number
+from cards.text import CATALOGUES, LANGUAGES, REGIONS, Texts, plain, shown_number
 from workbench.card_check import check_card, check_reply
 from workbench.card_samples import NOW, all_cards
 
@@ -75,7 +76,7 @@ def test_languages_have_the_same_keys_and_placeholders() -> None:
 def test_spanish_and_portuguese_are_translated() -> None:
     for language in ("es", "pt"):
         same = [k for k in CATALOGUES["en"] if CATALOGUES[language][k] == CATALOGUES["en"][k]]
-        assert set(same) <= {"date", "call.when", "label.fax", "person.ext"}, same
+        assert set(same) <= {"date", "label.fax", "person.ext"}, same
 
 
 @pytest.mark.parametrize("locale", ["en", "es-EC", "pt_BR", "fr", "", "zz-ZZ-x"])
@@ -133,3 +134,29 @@ def test_buttons_lead_only_to_known_actions_and_every_action_has_a_button() -> N
 def test_the_checker_finds_what_google_would_refuse(path: str, value: object) -> None:
     body = card_json(all_cards("en")["problem"], LINKS)
     assert check_card({**body, path: value}) != []
+
+
+def test_every_icon_of_ours_is_a_picture_that_is_served() -> None:
+    bodies = json.dumps([card_json(card, LINKS) for card in all_cards("en").values()])
+    named = set(re.findall(r"https://addon\.example/icons/([\w-]+\.png)", bodies))
+    assert named == {path.name for path in (ROOT / "web/icons").glob("*.png")}
+    assert all((ROOT / "web/icons" / name).read_bytes()[:4] == b"\x89PNG" for name in named)
+
+
+def test_a_country_is_named_in_the_readers_language() -> None:
+    assert [Texts(language).region("DE") for language in LANGUAGES] == ["Germany", "Alemania", "Alemanha"]
+    assert Texts("es").region("QQ") == "QQ"
+    assert all(set(REGIONS[language]) >= set(phonenumbers.SUPPORTED_REGIONS) for language in LANGUAGES)
+
+
+def test_what_a_call_does_is_said_once_when_it_is_the_same_for_every_number() -> None:
+    same = json.dumps(card_json(all_cards("en")["person"], LINKS))
+    mixed = json.dumps(card_json(all_cards("en")["person-many"], LINKS))
+    assert same.count("You talk in the phone window") == 1 and mixed.count("You talk in the phone window") > 1
+
+
+def test_earlier_calls_are_grouped_by_day_and_a_recorded_one_plays_from_its_row() -> None:
+    sections = card_json(all_cards("en")["recent"], LINKS)["sections"]
+    assert [s["header"] for s in sections[:2]] == ["Yesterday", "22 Nov 2026"]
+    played = [w for s in sections for w in s["widgets"] if "recording.show" in json.dumps(w)]
+    assert len(played) == 2 and "Deleted on" in json.dumps(played[0])
