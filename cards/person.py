@@ -22,7 +22,7 @@ MAX_OTHERS = 5
 def what_happens(plan: DialPlan, texts: Texts) -> list[str]:
     """Sentences: device, recording and its rule, notice and how long it is kept, or why the call is refused."""
     if not plan.may_call:
-        return [texts.t(f"verdict.{plan.verdict.value}", region=texts.region(plan.region))]
+        return [texts.t(f"verdict.{plan.verdict.value}", region=plan.region)]
     lines = [texts.t("will.desk" if plan.device is Device.DESK else "will.browser")]
     if plan.verdict.value == "emergency":
         lines.append(texts.t("verdict.emergency"))

@@ -76,12 +76,15 @@ class Texts:
             self._zone = UTC
 
     def t(self, key: str, **values: object) -> str:
-        """Plain text for titles and notifications; untrusted values are made visible text."""
-        return self._words[key].format(**{k: plain(str(v)) for k, v in values.items()})
+        """Plain text for titles and notifications; untrusted values are made visible text, `region` a country's name."""
+        return self._words[key].format(**{k: plain(self._spelled(k, v)) for k, v in values.items()})
 
     def html(self, key: str, **values: object) -> str:
         """Text for the fields where Google reads tags; values are escaped, the catalogue's own tags stay."""
-        return self._words[key].format(**{k: escaped(str(v)) for k, v in values.items()})
+        return self._words[key].format(**{k: escaped(self._spelled(k, v)) for k, v in values.items()})
+
+    def _spelled(self, name: str, value: object) -> str:
+        return self.region(str(value)) if name == "region" else str(value)
 
     def counted(self, key: str, count: int, **values: object) -> str:
         """`key.one` or `key.other` with `count`."""

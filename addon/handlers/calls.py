@@ -43,7 +43,7 @@ def _place(request: Request, to: str, plan: DialPlan) -> Reply:
         words = texts.t("problem.emergency" if plan.verdict is Verdict.EMERGENCY else PartAway.key)
         return Push(problem_card(plan.shown, words, texts=texts, retry=Do(Action.PLACE_CALL, {"to": to})))
     if call is None:
-        words = texts.t(f"verdict.{verdict.value}", region=texts.region(plan.region))
+        words = texts.t(f"verdict.{verdict.value}", region=plan.region)
         return Push(problem_card(plan.shown or to, words, texts=texts))
     return Push(calling_card(plan.shown, plan, texts=texts, call=call))
 

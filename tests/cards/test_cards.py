@@ -146,6 +146,7 @@ def test_every_icon_of_ours_is_a_picture_that_is_served() -> None:
 def test_a_country_is_named_in_the_readers_language() -> None:
     assert [Texts(language).region("DE") for language in LANGUAGES] == ["Germany", "Alemania", "Alemanha"]
     assert Texts("es").region("QQ") == "QQ"
+    assert "(Alemania)" in Texts("es").t("verdict.country-not-allowed", region="DE")
     assert all(set(REGIONS[language]) >= set(phonenumbers.SUPPORTED_REGIONS) for language in LANGUAGES)
 
 
