@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from cards.surface import SCOPES
 from workbench import gallery
 from workbench.cast import ALL_SCOPES, PLAYERS
 from workbench.events import BadTarget, Situation, build_event, send_event, target_url, without_tokens
@@ -26,7 +27,11 @@ WEB = Path(__file__).parents[1] / "web"
 MAX_REQUEST_BYTES = 262144
 _LOOPBACK = {"127.0.0.1", "localhost"}
 _MAIL_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-_MAIL_STYLE = "body{font:14px/1.5 Roboto,system-ui,sans-serif;color:#1f1f1f;background:#fff;margin:0;padding:4px;overflow-wrap:anywhere}pre{white-space:pre-wrap;font:inherit;margin:0}"
+_MAIL_STYLE = "body{font:14px/1.6 Roboto,system-ui,sans-serif;margin:0;padding:4px;overflow-wrap:anywhere}pre{white-space:pre-wrap;font:inherit;margin:0}"
+_HTML_STYLE = "body{color:#1f1f1f;background:#fff}"
+_TEXT_STYLE = (
+    ":root{color-scheme:light dark}body{color:light-dark(#1f1f1f,#e3e3e3);background:light-dark(#fff,#131314)}"
+)
 _TRIGGERS = {"/on/gmail.homepage", "/on/gmail.message", "/on/gmail.compose"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -89,7 +94,7 @@ class Bench:
             {
                 "addon": self.addon_url,
                 "players": [asdict(player) for player in PLAYERS.values()],
-                "scopes": ALL_SCOPES,
+                "scopes": [asdict(scope) for scope in SCOPES],
                 "mails": [mail.summary() for mail in self.mails.values()],
             }
         )
@@ -99,8 +104,10 @@ class Bench:
         mail = self.mails.get(request.match_info["id"])
         if mail is None:
             raise web.HTTPNotFound
-        inner = mail.html() or f"<pre>{html.escape(mail.text())}</pre>"
-        page = f'<!doctype html><meta charset="utf-8"><title>Message</title><style>{_MAIL_STYLE}</style>{inner}'
+        rich = mail.html()
+        inner = rich or f'<pre dir="auto">{html.escape(mail.text())}</pre>'
+        style = _MAIL_STYLE + (_HTML_STYLE if rich else _TEXT_STYLE)
+        page = f'<!doctype html><meta charset="utf-8"><title>Message</title><style>{style}</style>{inner}'
         headers = {"Content-Security-Policy": _MAIL_CSP, "X-Frame-Options": "SAMEORIGIN"}
         return web.Response(text=page, content_type="text/html", headers=headers)
 

@@ -20,11 +20,31 @@ from workbench.tokens import Issuer, private_key_pem
 
 @dataclass
 class Stand:
-    """The stand-in: `answers` by path, `seen` requests."""
+    """The stand-in: `answers` by path, `delays` in seconds, `seen` requests; at `away_url` nobody answers."""
 
     url: str = ""
+    away_url: str = ""
+    base: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
+    delays: dict[str, float] = field(default_factory=dict)
     seen: list[tuple[str, Any]] = field(default_factory=list)
+
+    def paths(self) -> list[str]:
+        """The entry points that were asked, in order."""
+        return [path for path, _ in self.seen]
+
+    def scopes(self) -> list[str]:
+        """Short names of the permissions in the last event."""
+        granted = self.seen[-1][1]["authorizationEventObject"].get("authorizedScopes", [])
+        return [scope.rsplit("/", 1)[1] for scope in granted]
+
+    async def addon(self, request: web.Request) -> web.Response:
+        """Answer as told."""
+        body = await request.json()
+        self.seen.append((request.path, body))
+        await asyncio.sleep(self.delays.get(request.path, 0))
+        found = self.answers.get(request.path, {})
+        return web.json_response(found(body) if callable(found) else found)
 
 
 @pytest.fixture(scope="session")
@@ -50,17 +70,15 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     found, loop = Stand(), asyncio.new_event_loop()
     issuer = Issuer(private_key_pem(tmp_path_factory.mktemp("keys") / "issuer.pem"))
 
-    async def addon(request: web.Request) -> web.Response:
-        found.seen.append((request.path, await request.json()))
-        return web.json_response(found.answers.get(request.path, {}))
-
     async def up() -> None:
         app = web.Application()
-        app.router.add_post("/{tail:.*}", addon)
+        app.router.add_post("/{tail:.*}", found.addon)
         _, port = await _listen(app)
-        found.answers["base"] = base = f"http://127.0.0.1:{port}"
-        _, port = await _listen(make_app(Bench(issuer, base, "s", lambda body, wrapped: [])))
+        found.answers["base"] = found.base = f"http://127.0.0.1:{port}"
+        _, port = await _listen(make_app(Bench(issuer, found.base, "s", lambda body, wrapped: [])))
         found.url = f"http://127.0.0.1:{port}"
+        _, port = await _listen(make_app(Bench(issuer, "http://127.0.0.1:9", "s", lambda body, wrapped: [])))
+        found.away_url = f"http://127.0.0.1:{port}"
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

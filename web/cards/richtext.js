@@ -1,6 +1,7 @@
 // Card text markup (developers.google.com/workspace/add-ons/concepts/widgets) as DOM nodes; no HTML sink.
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0", middot: "·", hellip: "…", ndash: "–", mdash: "—" };
 const ELEMENTS = { b: "b", strong: "b", i: "i", em: "i", u: "u", s: "s", strike: "s", del: "s", time: "span", code: "code", ul: "ul", ol: "ol", li: "li" };
+const DRAFT_ELEMENTS = { ...ELEMENTS, p: "p", div: "div", span: "span", blockquote: "blockquote" };
 const TOKEN = /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))?)*)\s*\/?>|&(#x?[0-9a-fA-F]+|[a-zA-Z]+);|\r?\n/g;
 const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
 
@@ -25,7 +26,7 @@ export function safeUrl(text) {
   }
 }
 
-function opened(tag, attributes) {
+function opened(tag, attributes, elements) {
   if (tag === "a") {
     const href = safeUrl(attribute(attributes, "href"));
     if (!href) return document.createElement("span");
@@ -42,10 +43,20 @@ function opened(tag, attributes) {
     }
     return font;
   }
-  return ELEMENTS[tag] ? document.createElement(ELEMENTS[tag]) : null;
+  return Object.hasOwn(elements, tag) ? document.createElement(elements[tag]) : null;
 }
 
+/** Card text: a newline is a break. */
 export function richText(text, into) {
+  return build(text, into, ELEMENTS, true);
+}
+
+/** HTML that an add-on puts into a draft: paragraphs too, a newline is a space, scripts and styles are left out whole. */
+export function draftHtml(text, into) {
+  return build(text.replace(/<(script|style)\b[^]*?<\/\1\s*>/gi, ""), into, DRAFT_ELEMENTS, false);
+}
+
+function build(text, into, elements, breaks) {
   const stack = [{ tag: "", node: into }];
   const top = () => stack[stack.length - 1].node;
   let last = 0;
@@ -54,13 +65,13 @@ export function richText(text, into) {
     last = match.index + match[0].length;
     const [whole, closing, name, attributes, entity] = match;
     if (entity) top().append(decoded(entity));
-    else if (!name) top().append(document.createElement("br"));
+    else if (!name) top().append(breaks ? document.createElement("br") : " ");
     else if (name.toLowerCase() === "br") top().append(document.createElement("br"));
     else if (closing) {
       const at = stack.findLastIndex((open) => open.tag === name.toLowerCase());
       if (at > 0) stack.length = at;
     } else if (!whole.endsWith("/>")) {
-      const node = opened(name.toLowerCase(), attributes ?? "");
+      const node = opened(name.toLowerCase(), attributes ?? "", elements);
       if (node && stack.length < 32) {
         top().append(node);
         stack.push({ tag: name.toLowerCase(), node });

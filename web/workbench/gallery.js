@@ -1,11 +1,12 @@
 // Draws every sample card beside the others; `?locale=`, `?theme=`, `?name=` and `?number=` choose what they hold.
 import { CardView } from "/static/cards/card.js";
 import { richText } from "/static/cards/richtext.js";
+import { wordsOf } from "/static/cards/words.js";
 
 const asked = new URLSearchParams(location.search);
 const host = {
   richText,
-  words: {},
+  words: wordsOf(asked.get("locale")),
   image: (url) => url,
   openWindow: () => null,
   point: () => {},
