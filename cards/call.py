@@ -6,25 +6,23 @@ from addon.domain.call_record import CallRecord
 from addon.domain.dialing import DialPlan
 from addon.domain.presence import Presence
 from addon.domain.recordings import Recording
-from cards.parts import call_button, how_it_went, recording_row, way_of, will_rows
+from cards.parts import call_button, how_it_went, recording_rows, way_of, will_rows
 from cards.surface import Action
 from cards.text import Texts, escaped, plain, sentence, shown_number
 from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, Widget, section
 from contract.calls import Device, RecordingRule
 
 
-def _recording(record: CallRecord, recording: Recording | None, texts: Texts) -> Widget | None:
+def _recording(record: CallRecord, recording: Recording | None, texts: Texts) -> list[Widget]:
     """The recording, or why there is none; nothing for a call in which nobody talked."""
     if recording is not None:
-        return recording_row(recording, texts)
+        return recording_rows(recording, texts)
     if record.recording_problem:
-        return DecoratedText(texts.html("recording.problem"), icon="not-recorded")
+        return [DecoratedText(texts.html("recording.problem"), icon="not-recorded")]
     if record.recording_rule is not RecordingRule.RECORDED:
         why = sentence(texts.html(f"rule.{record.recording_rule.value}"))
-        return DecoratedText(texts.html("call.not_recorded"), bottom=why, icon="not-recorded")
-    if record.talk_seconds:
-        return DecoratedText(texts.html("recording.pending"), icon="CLOCK")
-    return None
+        return [DecoratedText(texts.html("call.not_recorded"), bottom=why, icon="not-recorded")]
+    return [DecoratedText(texts.html("recording.pending"), icon="CLOCK")] if record.talk_seconds else []
 
 
 def call_card(
@@ -55,7 +53,7 @@ def call_card(
         plain(record.peer.name) or plain(shown_number(record.peer.address)) or texts.t("call.withheld"),
         (
             section(facts, number if record.peer.address else None),
-            section(_recording(record, recording, texts), header=texts.t("recording.title")),
+            section(*_recording(record, recording, texts), header=texts.t("recording.title")),
         ),
     )
 

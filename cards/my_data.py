@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from addon.domain.consent import Consent
 from addon.domain.recordings import Recording
-from cards.parts import deletion, party_name
-from cards.recording import delete_button
+from cards.parts import deletion, party_name, recording_buttons
 from cards.text import Texts
 from cards.widgets import Card, DecoratedText, TextParagraph, Widget, section
 
@@ -21,7 +20,7 @@ def my_data_card(
     rows: list[Widget] = [
         DecoratedText(
             party_name(r.peer, texts), texts.when(r.started_at, now=now), deletion(r, texts), "recording",
-            button=delete_button(r, texts),
+            button=recording_buttons(r, texts).buttons[1],
         )
         for r in recordings[:MAX_ROWS]
     ]  # fmt: skip

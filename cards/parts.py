@@ -8,7 +8,7 @@ from addon.domain.presence import Presence
 from addon.domain.recordings import Recording
 from cards.surface import Action
 from cards.text import Texts, escaped, sentence, shown_number
-from cards.widgets import Button, DecoratedText, Do
+from cards.widgets import Button, ButtonList, DecoratedText, Do, Widget
 from contract.calls import Device, Direction, Party
 
 
@@ -58,14 +58,25 @@ def call_row(
         icon=f"call-{way_of(record)}",
         icon_alt=texts.t(f"call.{way_of(record)}"),
         on_click=Do(Action.SHOW_CALL, {"call": record.call}),
-        button=play_button(recording, texts) if recording else None,
+        button=play_icon(recording, texts) if recording else None,
     )
 
 
-def play_button(recording: Recording, texts: Texts) -> Button:
-    """An icon that leads to the recording's card."""
-    alt = texts.t("recording.length", length=texts.duration(recording.seconds))
-    return Button("", Do(Action.SHOW_RECORDING, {"call": recording.call}), icon="VIDEO_PLAY", alt=alt)
+def play_icon(recording: Recording, texts: Texts) -> Button:
+    """An icon that opens the player."""
+    alt = texts.t("recording.play_length", length=texts.duration(recording.seconds))
+    return Button("", _open(recording), icon="VIDEO_PLAY", alt=alt)
+
+
+def recording_buttons(recording: Recording, texts: Texts) -> ButtonList:
+    """Play, and delete; a legal hold disables deleting."""
+    ask = Do(Action.ASK_DELETE_RECORDING, {"call": recording.call})
+    delete = Button(texts.t("recording.delete"), ask, disabled=bool(recording.holds))
+    return ButtonList((Button(texts.t("recording.play"), _open(recording), primary=True), delete))
+
+
+def _open(recording: Recording) -> Do:
+    return Do(Action.OPEN_RECORDING, {"call": recording.call}, dynamic=True)
 
 
 def deletion(recording: Recording, texts: Texts) -> str:
@@ -75,14 +86,16 @@ def deletion(recording: Recording, texts: Texts) -> str:
     return texts.html("recording.deleted_on", date=texts.date(recording.purge_at))
 
 
-def recording_row(recording: Recording, texts: Texts) -> DecoratedText:
-    """Length and deletion date; leads to the recording's card."""
-    return DecoratedText(
-        texts.html("recording.length", length=texts.duration(recording.seconds)),
-        bottom=deletion(recording, texts),
-        icon="recording",
-        button=play_button(recording, texts),
-    )
+def recording_rows(recording: Recording, texts: Texts) -> list[Widget]:
+    """Length, whether it is whole, deletion date and why, what can be done with it."""
+    why = texts.html("recording.why_held" if recording.holds else "recording.why_kept")
+    cut = DecoratedText(texts.html("recording.cut_short"), icon="DESCRIPTION")
+    return [
+        DecoratedText(texts.html("recording.length", length=texts.duration(recording.seconds)), icon="recording"),
+        *([cut] if recording.cut_short else []),
+        DecoratedText(deletion(recording, texts), bottom=why, icon="CLOCK"),
+        recording_buttons(recording, texts),
+    ]
 
 
 def will_rows(plan: DialPlan, texts: Texts) -> list[DecoratedText]:

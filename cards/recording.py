@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from addon.domain.call_record import CallRecord
 from addon.domain.recordings import Recording
-from cards.parts import deletion, party_name
+from cards.parts import party_name, recording_rows
 from cards.surface import Action
 from cards.text import Texts
 from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextParagraph, section
@@ -12,37 +12,13 @@ from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextParag
 
 def recording_card(recording: Recording, record: CallRecord | None, *, now: float, texts: Texts) -> Card:
     """Only its owner is shown this."""
-    play = Button(
-        texts.t("recording.play"), Do(Action.OPEN_RECORDING, {"call": recording.call}, dynamic=True), primary=True
+    who = DecoratedText(
+        party_name(record.peer if record else recording.peer, texts),
+        texts.html("recording.with"),
+        texts.when(recording.started_at, now=now),
+        "PERSON",
     )
-    delete = delete_button(recording, texts)
-    length = texts.html("recording.length", length=texts.duration(recording.seconds))
-    why = texts.html("recording.why_held" if recording.holds else "recording.why_kept")
-    cut = DecoratedText(texts.html("recording.cut_short"), icon="DESCRIPTION") if recording.cut_short else None
-    return Card(
-        "recording",
-        texts.t("recording.title"),
-        (
-            section(
-                DecoratedText(
-                    party_name(record.peer if record else recording.peer, texts),
-                    texts.html("recording.with"),
-                    texts.when(recording.started_at, now=now),
-                    "PERSON",
-                ),
-                DecoratedText(length, icon="recording"),
-                cut,
-                DecoratedText(deletion(recording, texts), bottom=why, icon="CLOCK"),
-                ButtonList((play, delete)),
-            ),
-        ),
-    )
-
-
-def delete_button(recording: Recording, texts: Texts) -> Button:
-    """Asks before it deletes; a legal hold disables it."""
-    ask = Do(Action.ASK_DELETE_RECORDING, {"call": recording.call})
-    return Button(texts.t("recording.delete"), ask, disabled=bool(recording.holds))
+    return Card("recording", texts.t("recording.title"), (section(who, *recording_rows(recording, texts)),))
 
 
 def confirm_delete_card(recording: Recording, *, texts: Texts) -> Card:

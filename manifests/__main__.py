@@ -55,9 +55,11 @@ def _check(file: str, base_url: str) -> int:
 
 
 def _logo() -> int:
-    from manifests.logo import write  # Pillow is a development package: the other commands run without it
+    # Pillow is a development package: the other commands run without it.
+    from manifests.card_icons import write as write_card_icons
+    from manifests.logo import write as write_logo
 
-    for path in write(ICONS):
+    for path in [*write_logo(ICONS), *write_card_icons(ICONS)]:
         print(path)
     return 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect
 
 from tests.e2e.people import MIC_HZ, Person, Phone, launch, make_mic, soon
 from tests.e2e.product import Product, chromium_missing, running
@@ -29,11 +29,10 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = launch(playwright, make_mic(tmp_path_factory.mktemp("mic") / "mic.wav"))
-        yield made
-        made.close()
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    made = launch(playwright, make_mic(tmp_path_factory.mktemp("mic") / "mic.wav"))
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_a_click_beside_a_mail_is_a_conversation(alice: Person) -> None:
     expect(alice.sidebar.get_by_text("+593 99 123 4567")).to_be_visible()
     expect(alice.sidebar.get_by_text("Not recorded").first).to_be_visible()
     shot(alice.mail, "card")
-    phone = Phone(alice.clicks_and_gets("Call"))
+    phone = Phone(alice.clicks_and_gets("Call +593 99 123 4567"))
     phone.says("Connected")
     assert "ticket" not in phone.page.url
     phone.hears(650)
@@ -89,7 +88,7 @@ def test_a_click_beside_a_mail_is_a_conversation(alice: Person) -> None:
     phone.press("Hold")
     phone.hears(650)
     phone.hang_up()
-    alice.mail.get_by_role("button", name="Run again").click()
+    alice.mail.get_by_role("button", name="Reload the card").click()
     expect(alice.sidebar.get_by_text("Outgoing call")).to_be_visible()
 
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageStat
 from addon.dispatch import TRIGGERS
 from cards.surface import SCOPES, Page, Trigger
 from cards.text import CATALOGUES
-from manifests import logo
+from manifests import card_icons, logo
 from manifests.__main__ import ICONS, main
 from manifests.check import check
 from manifests.render import BadBase, render
@@ -130,8 +130,10 @@ def test_the_command_reads_a_file_or_standard_input_and_names_each_problem(
 
 
 def test_the_pictures_are_what_the_program_draws() -> None:
-    assert {p.name for p in ICONS.iterdir()} == set(logo.FILES)
-    for name, size in logo.FILES.items():
+    drawn = {name: logo.draw(size) for name, size in logo.FILES.items()}
+    drawn |= {name: card_icons.draw(icon) for name, icon in card_icons.ICONS.items()}
+    assert {p.name for p in ICONS.iterdir()} == set(drawn)
+    for name, picture in drawn.items():
         kept = Image.open(ICONS / name).convert("RGBA")
-        assert kept.size == (size, size)
-        assert max(ImageStat.Stat(ImageChops.difference(kept, logo.draw(size))).mean) < 2
+        assert kept.size == picture.size
+        assert max(ImageStat.Stat(ImageChops.difference(kept, picture)).mean) < 2

@@ -8,7 +8,7 @@ import { Panel } from "./panel.js";
 
 const HOMEPAGE = "/on/gmail.homepage";
 const MESSAGE = "/on/gmail.message";
-const NUMBERS = ["600", "601", "602", "603", "604", "605", "606"];
+const NUMBERS = ["600", "601", "602", "603", "604", "605", "606", "607"];
 const NARROW = matchMedia("(max-width: 699px)");
 
 await loadTexts();
