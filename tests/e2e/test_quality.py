@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Playwright, expect
 
 from tests.e2e.people import Person, Phone, launch, make_mic
 from tests.e2e.product import chromium_missing, running
@@ -81,10 +81,10 @@ def relay() -> Iterator[LossyRelay]:
 
 
 def test_eight_percent_loss_turns_the_quality_and_its_end_turns_it_back(
-    tmp_path_factory: pytest.TempPathFactory, relay: LossyRelay
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory, relay: LossyRelay
 ) -> None:
     folder = tmp_path_factory.mktemp("lossy")
-    with running(folder) as product, sync_playwright() as playwright:
+    with running(folder) as product:
         browser = launch(playwright, make_mic(folder / "mic.wav"))
         context = browser.new_context()
         context.expose_function("relayed", relay.towards)
