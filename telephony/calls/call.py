@@ -173,7 +173,11 @@ class Call:
             "call": self.id,
             "direction": self.direction.value,
             "state": self.state.value,
-            "peer": {"address": self.peer.address, "name": self.peer.name, "shown": self.peer.shown or self.peer.address},
+            "peer": {
+                "address": self.peer.address,
+                "name": self.peer.name,
+                "shown": self.peer.shown or self.peer.address,
+            },
             "device": self.device.value,
             "started_at": self.started_at,
             "answered_at": self.answered_at,
