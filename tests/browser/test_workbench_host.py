@@ -205,6 +205,7 @@ def test_a_click_that_needs_a_permission_is_repeated_once_or_not_at_all(page: Pa
     expect(page.locator("#exchanges li")).to_have_count(2)
     add = page.get_by_role("button", name="Add", exact=True)
     add.click()
+    expect(page.get_by_role("button", name="Allow")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#sidebar .gc-snack")).to_have_text("Without that permission nothing was done")
     expect(add).to_be_focused()
