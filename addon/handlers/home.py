@@ -66,7 +66,7 @@ def open_settings(request: Request) -> Reply:
 
 
 def _whole(text: str, otherwise: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else otherwise
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
 
 
 def save(request: Request) -> Reply:
@@ -74,10 +74,11 @@ def save(request: Request) -> Reply:
     event, current, tenant = request.event, request.settings, request.tenant
     device, language = event.input("device"), event.input("language")
     usable = device in set(Device) and (device != Device.DESK or bool(request.user.desk))
+    days = _whole(event.input("retention_days"), 0)
     wanted = replace(
         current,
         record_calls=event.input("record_calls") == "on" if tenant.recording_allowed else current.record_calls,
-        retention_days=_whole(event.input("retention_days"), current.retention_days),
+        retention_days=days if 1 <= days <= tenant.retention_max_days else current.retention_days,
         device=Device(device) if usable else current.device,
         language=language if language in LANGUAGES else "" if language == "auto" else current.language,
         rev=_whole(request.parameter("rev"), -1),

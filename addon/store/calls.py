@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -128,6 +128,13 @@ class Recordings:
         """Those of the calls that have a recording."""
         found = self._documents.get_many(self._path(user, call) for call in calls)
         return {r.call: r for r in (from_plain(Recording, d.body) for d in found)}
+
+    def every(self, user: UserId) -> Iterator[Recording]:
+        """All of a user's, in no order."""
+        prefix, after = f"{self._root}/users/{user}/recordings", ""
+        while page := self._documents.list_under(prefix, after=after):
+            yield from (from_plain(Recording, document.body) for document in page)
+            after = page[-1].path
 
     def latest(self, user: UserId, limit: int = 100) -> list[Recording]:
         """Newest first."""
