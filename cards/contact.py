@@ -12,7 +12,7 @@ from cards.widgets import Button, ButtonList, Card, Do, TextInput, TextParagraph
 
 def add_contact_card(name: str, email: str, numbers: Sequence[FoundNumber], error: str, *, texts: Texts) -> Card:
     """`error` is why the last try failed; what was typed stays."""
-    first = numbers[0].e164 if numbers else ""
+    first = plain(numbers[0].e164, 60) if numbers else ""
     save = Button(texts.t("contact.save"), Do(Action.ADD_CONTACT, keep_input=True), primary=True)
     return Card(
         "add-contact",
