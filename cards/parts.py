@@ -14,9 +14,7 @@ from contract.calls import Device, Direction, Party
 
 def party_name(party: Party, texts: Texts) -> str:
     """How a party is named on a card, escaped: name, else number, else "withheld"."""
-    if party.name:
-        return escaped(party.name, 60)
-    return escaped(shown_number(party.address)) if party.address else texts.html("call.withheld")
+    return escaped(party.name, 60) or escaped(shown_number(party.address)) or texts.html("call.withheld")
 
 
 def call_button(

@@ -14,6 +14,8 @@ from addon.store.tenancy import Tenancy
 from contract.calls import Party
 from contract.events import CallEnded, Event, LineStatus, RecordingFailed, RecordingReady
 
+MAX_PARTY_CHARS = 500
+
 
 def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
     """Raises Gone for an unknown tenant or user, and for a recording whose object is not there or not that user's."""
@@ -30,15 +32,16 @@ def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
         case RecordingReady():
             _recording_ready(event, tenant, tenancy, ports)
         case RecordingFailed(call=call, user=user, reason=reason):
-            tenancy.of(event.tenant).calls.note_failure(user, call, reason)
+            tenancy.of(event.tenant).calls.note_failure(user, call, reason[:MAX_PARTY_CHARS])
         case _:
             assert_never(event)
 
 
 def _call_ended(event: CallEnded, tenancy: Tenancy) -> None:
     store = tenancy.of(event.tenant)
+    peer = Party(event.peer.address[:MAX_PARTY_CHARS], event.peer.name[:MAX_PARTY_CHARS])
     record = CallRecord(
-        event.call, event.direction, event.device, event.peer, event.outcome, event.started_at, event.answered_at,
+        event.call, event.direction, event.device, peer, event.outcome, event.started_at, event.answered_at,
         event.ended_at, event.talk_seconds, event.recording_rule,
     )  # fmt: skip
     store.calls.add(event.user, record)
