@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, Response, jsonify, request, send_from_directory
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from addon.config import Config
 from addon.doors.browser import BrowserDoor, register
@@ -18,12 +19,15 @@ from addon.doors.tasks import JOBS, TaskDoor
 from addon.doors.tasks import MAX_BODY_BYTES as MAX_TASK_BYTES
 from addon.doors.telephony import Answer, TelephonyDoor
 from addon.doors.web_session import WebSessions
+from addon.errors import where
 from addon.ports.outside import Ports
 from addon.ports.tasks import Job
 from addon.store.tenancy import Tenancy
 from cards.surface import Action, Trigger
+from cards.text import LANGUAGES, Texts
 
 WEB = Path(__file__).parents[1] / "web"
+log = logging.getLogger("addon.requests")
 SIGNED_HEADERS = ("X-CTC-Key", "X-CTC-Time", "X-CTC-Nonce", "X-CTC-Signature")
 
 
@@ -43,6 +47,7 @@ def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys, queue
     _task_routes(app, TaskDoor(queue, config.base_url, tenancy, ports))
     _health(app, ports)
     _icons(app)
+    _failures(app, ports)
     app.after_request(_headers(config.dev))
     return app
 
@@ -141,3 +146,16 @@ def _icons(app: Flask) -> None:
         return response
 
     app.add_url_rule("/icons/<path:name>", "icons", icon, methods=["GET"])
+
+
+def _failures(app: Flask, ports: Ports) -> None:
+    def failed(error: Exception) -> HTTPException | tuple[Response, int]:
+        """A failure of ours is logged by its place and a code; its words may quote people's data."""
+        if isinstance(error, HTTPException):
+            return error
+        code = ports.new_id()[:8]
+        log.error("a request failed", extra={"event_id": code, "target": request.endpoint, "where": where(error)})
+        words = Texts(request.accept_languages.best_match(LANGUAGES) or "en").t("problem.ours", event=code)
+        return jsonify({"error": {"kind": "our-error", "text": words}}), 500
+
+    app.register_error_handler(Exception, failed)
