@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from workbench import shots
+from workbench import event_command, shots
 from workbench.card_check import check_reply
 from workbench.cast import CLIENT_ID, PLAYERS
-from workbench.events import BadTarget, Situation, build_event, send_event, target_url
 from workbench.pbx import program as pbx
 from workbench.server import Bench, make_app
 from workbench.settings_page import FILE, page
@@ -54,44 +51,6 @@ def _site(stage: Stage) -> int:
     return 0
 
 
-def _with_fresh_tokens(stage: Stage, url: str, given: dict[str, Any], player: str) -> dict[str, Any]:
-    gmail = given.get("gmail") or {}
-    situation = Situation(player=player, message=str(gmail.get("messageId", "")), thread=str(gmail.get("threadId", "")))
-    signed = build_event(_issuer(stage), url, situation, now=time.time())
-    event = dict(given)
-    asked = given.get("authorizationEventObject") or {}
-    fresh = signed["authorizationEventObject"]
-    event["authorizationEventObject"] = fresh | (
-        {"authorizedScopes": asked["authorizedScopes"]} if "authorizedScopes" in asked else {}
-    )
-    if "gmail" in signed:
-        event["gmail"] = gmail | {"accessToken": signed["gmail"]["accessToken"]}
-    return event
-
-
-def _event(stage: Stage, arguments: argparse.Namespace) -> int:
-    try:
-        text = sys.stdin.read() if arguments.file == "-" else Path(arguments.file).read_text()
-        given = json.loads(text)
-        url = target_url(stage.base, arguments.to)
-    except (OSError, ValueError, BadTarget) as error:
-        print(f"event: {error}", file=sys.stderr)
-        return 2
-    if not isinstance(given, dict):
-        print("event: a JSON object is needed", file=sys.stderr)
-        return 2
-    event = _with_fresh_tokens(stage, url, given, arguments.user)
-    try:
-        answer = asyncio.run(send_event(url, event))
-    except OSError as error:
-        print(f"event: the add-on at {stage.base} does not answer: {error}", file=sys.stderr)
-        return 3
-    wrapped = "/on/" not in url
-    problems = check_reply(answer.body, wrapped=wrapped) if answer.status == 200 else [f"HTTP {answer.status}"]
-    print(json.dumps({"status": answer.status, "body": answer.body, "problems": problems}, ensure_ascii=False))
-    return 0 if answer.status == 200 and not problems else 1
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workbench", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -120,7 +79,7 @@ def main() -> int:
         if arguments.verb == "pbx":
             return pbx.main(arguments.port)
         if arguments.verb == "event":
-            return _event(stage, arguments)
+            return event_command.run(stage.base, lambda: _issuer(stage), arguments.file, arguments.to, arguments.user)
         if arguments.verb == "shots":
             return shots.main(arguments.folder)
         return _run(stage) if arguments.verb == "run" else _site(stage)

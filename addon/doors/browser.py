@@ -113,7 +113,8 @@ def refusal(status: int, kind: str, text: str) -> Answer:
 
 def body() -> Body:
     """The request's JSON object; raises BadInput."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
+    request.max_content_length = MAX_BODY_BYTES + 1
+    if len(request.get_data()) > MAX_BODY_BYTES:
         raise BadInput
     found = request.get_json(silent=True)
     if not isinstance(found, dict):
