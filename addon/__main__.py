@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from addon.admin_cli import run
+from addon.admin_cli import VERBS, run
 from addon.config import BadConfig, Config
 from addon.wiring import build_ports, build_tenancy
 
@@ -13,15 +13,15 @@ from addon.wiring import build_ports, build_tenancy
 def main(words: list[str]) -> int:
     """Exit status of the command."""
     if words[:1] != ["admin"]:
-        print("usage: python -m addon admin add-tenant | add-line | add-user | show", file=sys.stderr)
+        print(f"usage: python -m addon admin {' | '.join(VERBS)}", file=sys.stderr)
         return 2
     try:
         config = Config.from_env(os.environ)
     except BadConfig as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    tenancy = build_tenancy(config, build_ports(config))
-    return run(words[1:], tenancy, config.dev, sys.stdin, print)
+    ports = build_ports(config)
+    return run(words[1:], build_tenancy(config, ports), ports, config.dev, sys.stdin, print)
 
 
 if __name__ == "__main__":

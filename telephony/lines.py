@@ -28,6 +28,7 @@ from telephony.sip.trunk import OpenRtp, Trunk
 
 Key = tuple[TenantId, LineId]
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
+REFRESH_SECONDS = 60.0
 _CACHED = "lines"
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class TrunkLines:
     addon: AddonClient
     cache: SealedCache
     network: Network
+    refresh_seconds: float = REFRESH_SECONDS
     board: Switchboard | None = None
     _trunks: dict[Key, Trunk] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -57,11 +59,13 @@ class TrunkLines:
     _seq: int = 0
 
     async def run(self, board: Switchboard) -> None:
-        """Learn the lines from the add-on, register them, serve until cancelled; leaving unregisters."""
+        """Learn the lines from the add-on, register them, follow their changes until cancelled; leaving unregisters."""
         self.board = board
         try:
             await self._learn()
-            await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(self.refresh_seconds)
+                await self._refresh()
         finally:
             tasks = tuple(self._tasks)
             for task in tasks:
@@ -84,6 +88,20 @@ class TrunkLines:
         for config in configs:
             await self.put(config)
 
+    async def _refresh(self) -> None:
+        """What changed in the add-on while nobody told us; its list counts, whatever revisions it has."""
+        running = dict(self._trunks)
+        try:
+            configs = await self.addon.lines()
+        except AddonAway as error:
+            log.info("the add-on gave no lines; those that run stay", extra={"error": str(error)})
+            return
+        for config in configs:
+            key = (config.tenant, config.line)
+            now = self._trunks.get(key)
+            if now is running.get(key) and (now is None or now.config != config):
+                await self._replace(config)
+
     def _kept(self) -> tuple[LineConfig, ...]:
         try:
             listed = json.loads(self.cache.get(_CACHED) or b"[]")
@@ -96,10 +114,12 @@ class TrunkLines:
 
     async def put(self, config: LineConfig) -> None:
         """Replace a line when its `rev` is newer; calls of the old trunk go on until they end."""
-        key = (config.tenant, config.line)
-        old = self._trunks.get(key)
-        if old is not None and old.config.rev >= config.rev:
-            return
+        old = self._trunks.get((config.tenant, config.line))
+        if old is None or old.config.rev < config.rev:
+            await self._replace(config)
+
+    async def _replace(self, config: LineConfig) -> None:
+        old = self._trunks.get((config.tenant, config.line))
         if old is not None:
             old.retire()
         self._start(config)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
-from addon.ports.documents import Document, Documents
+from addon.ports.documents import Document, Documents, Transaction
 from addon.store.seal_port import Sealing
 from addon.store.sealed import Unreadable
 from contract.lines import LineConfig
@@ -31,14 +32,27 @@ class Lines:
         """Store with the next rev; the answer is what telephony is told."""
         if config.tenant != self._tenant:
             raise ValueError("a line of another tenant")
-        before = self._documents.get(self._path(config.line))
-        saved = replace(config, rev=(before.body["rev"] if before else 0) + 1)
-        sealed = tuple(
-            replace(r, password=self._seal.close(r.password, self._owner(config.line, r.auth_user)))
-            for r in config.registrations
-        )
-        self._documents.put(self._path(config.line), to_plain(replace(saved, registrations=sealed)))
-        return saved
+        return self.change(config.line, lambda _: config)
+
+    def change(self, line: LineId, work: Callable[[LineConfig | None], LineConfig]) -> LineConfig:
+        """Store what `work` makes of the line, undisturbed by others; what it leaves as it was gets no new rev."""
+        path = self._path(line)
+
+        def changed(transaction: Transaction) -> LineConfig:
+            found = transaction.get(path)
+            before = self._opened(found) if found else None
+            wanted = replace(work(before), rev=before.rev if before else 0)
+            if wanted == before:
+                return wanted
+            saved = replace(wanted, rev=wanted.rev + 1)
+            sealed = tuple(
+                replace(r, password=self._seal.close(r.password, self._owner(line, r.auth_user)))
+                for r in saved.registrations
+            )
+            transaction.put(path, to_plain(replace(saved, registrations=sealed)))
+            return saved
+
+        return self._documents.run(changed)
 
     def _opened(self, document: Document) -> LineConfig:
         config = from_plain(LineConfig, document.body)

@@ -186,4 +186,4 @@ def test_the_administrators_command_never_prints_a_password(house: House, capfd:
 
 
 def run_admin(house: House, words: list[str], typed: str, told: list[str]) -> int:
-    return admin_cli.run(words, house.tenancy, True, io.StringIO(typed), told.append)
+    return admin_cli.run(words, house.tenancy, house.ports, True, io.StringIO(typed), told.append)
