@@ -13,6 +13,7 @@ from telephony.addon_client import AddonAway, AddonClient
 from telephony.calls.call import BrowserLeg, Call
 from telephony.calls.uploads import Hopeless, Rendered
 from telephony.config import Config
+from telephony.errors import CarrierError
 from telephony.lines import Network, TrunkLines
 from telephony.media.render import NothingRecorded
 from telephony.media.rtp_port import RtpPort, open_rtp_port
@@ -22,6 +23,7 @@ from telephony.sealed import SealedCache
 from telephony.server import Carriers
 from telephony.sip.dialog import Dialog
 from telephony.sip.message import Message
+from telephony.sip.trunk import may_be_pbx
 from telephony.sip.useragent import Address, UserAgent
 from telephony.webrtc import guard
 from telephony.webrtc.leg import WebRtcLeg, WebRtcNetwork
@@ -30,9 +32,14 @@ from telephony.webrtc.negotiation import allows_any, allows_public
 BYE_SECONDS = 5.0
 
 
-async def say_bye(bind_ip: str, advertised_ip: str, facts: dict[str, Any]) -> None:
-    """BYE for a dialog of an earlier run; a far end that knows it no more (481) is as good as one that hangs up."""
+async def say_bye(bind_ip: str, advertised_ip: str, dev: bool, facts: dict[str, Any]) -> None:
+    """BYE for a dialog of an earlier run; a far end that knows it no more (481) is as good as one that hangs up.
+
+    Raises CarrierError for an address that may not be called any more.
+    """
     to: Address = (str(facts["to"][0]), int(facts["to"][1]))
+    if not may_be_pbx(to[0], dev):
+        raise CarrierError(503)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def over(_: Message | None = None) -> None:
@@ -60,10 +67,10 @@ def build_carriers(config: Config, addon: AddonClient) -> Carriers:
     studio = Studio(config.data_dir / "spool", time.monotonic)
 
     async def rtp() -> RtpPort:
-        return await open_rtp_port(config.bind)
+        return await open_rtp_port(config.bind, may_reach=lambda address: may_be_pbx(address, config.dev))
 
     async def bye(facts: dict[str, Any]) -> None:
-        await say_bye(config.bind, config.advertised_ip, facts)
+        await say_bye(config.bind, config.advertised_ip, config.dev, facts)
 
     async def rendered(call: CallId) -> Rendered:
         try:

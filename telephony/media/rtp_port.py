@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from contract.addresses import is_public
 from contract.calls import Codec
 from telephony.errors import MediaError, ParseError
 from telephony.media.dtmf import PACKET_MS, DtmfReceiver, event_payloads
@@ -15,6 +16,7 @@ from telephony.media.frame import Frame
 from telephony.media.rtp import Numbering, RtpPacket, build_rtp, parse_rtp
 
 PROBATION = 5
+LEARN_SECONDS = 0.5
 _BIND_TRIES = 50
 
 Address = tuple[str, int]
@@ -35,10 +37,13 @@ class RtpPort(asyncio.DatagramProtocol):
 
     The far party is the address of its SDP. Behind NAT its packets come from elsewhere: that
     address is learned once, from five packets of one SSRC in a row, and then locked. A changed
-    SSRC from the locked address has the same probation.
+    SSRC from the locked address has the same probation. Another host than the SDP's is learned
+    only when that one stays silent for `LEARN_SECONDS`, or is of a private network and could
+    not be heard at all: a spray that is there first wins no call. `may_reach` says to which
+    signalled addresses packets go before any came from there.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], may_reach: Callable[[str], bool] = lambda _: True) -> None:
         self.codec = Codec.PCMU
         self.on_frame: Callable[[Frame], None] | None = None
         self.counters = RtpCounters()
@@ -46,7 +51,8 @@ class RtpPort(asyncio.DatagramProtocol):
         self.payload_type = 0
         self.event_payload_type: int | None = None
         self.last_media_at: float | None = None
-        self._now = now
+        self._now, self._may_reach = now, may_reach
+        self._reachable, self._learns_at = False, 0.0
         self._transport: asyncio.DatagramTransport | None = None
         self._numbering = Numbering(8000)
         self._digits = DtmfReceiver()
@@ -68,7 +74,7 @@ class RtpPort(asyncio.DatagramProtocol):
     @property
     def remote(self) -> Address | None:
         """Where packets go."""
-        return self._locked or self._signalled
+        return self._locked or (self._signalled if self._reachable else None)
 
     def connect(
         self,
@@ -82,6 +88,7 @@ class RtpPort(asyncio.DatagramProtocol):
         """Set the far party as its SDP says; again after each offer and answer. `host` is an IP address."""
         if (host, port) != self._signalled:
             self._signalled, self._locked, self._ssrc = (host, port), None, None
+            self._reachable, self._learns_at = self._may_reach(host), self._now() + LEARN_SECONDS
         if codec is not self.codec or codec.clock_rate_hz != self._numbering.clock_rate_hz:
             self._numbering = Numbering(codec.clock_rate_hz)
         self.codec, self.payload_type, self.event_payload_type = codec, payload_type, event_payload_type
@@ -97,7 +104,7 @@ class RtpPort(asyncio.DatagramProtocol):
 
     def send(self, frame: Frame) -> None:
         """Send one frame on our own line of sequence and time."""
-        to = self._locked or self._signalled
+        to = self.remote
         if to is None or self._transport is None or not self.sending or not frame.payload:
             return
         if self._event_timer is not None:
@@ -192,7 +199,12 @@ class RtpPort(asyncio.DatagramProtocol):
         if source == self._signalled:
             self._locked, self._ssrc = source, packet.ssrc
             return True
-        return self._locked is None and self._passed(source, packet.ssrc)
+        return self._locked is None and self._may_learn(source[0]) and self._passed(source, packet.ssrc)
+
+    def _may_learn(self, host: str) -> bool:
+        assert self._signalled is not None
+        behind_nat = is_public(host) and not is_public(self._signalled[0])
+        return host == self._signalled[0] or behind_nat or self._now() >= self._learns_at
 
     def _new_ssrc(self, source: Address, ssrc: int) -> bool:
         if self._ssrc_locked:
@@ -216,7 +228,9 @@ class RtpPort(asyncio.DatagramProtocol):
             on_frame(Frame(b"", packet.timestamp, packet.sequence, digit=digit))
 
 
-async def open_rtp_port(bind_ip: str, port_range: tuple[int, int] | None = None) -> RtpPort:
+async def open_rtp_port(
+    bind_ip: str, port_range: tuple[int, int] | None = None, may_reach: Callable[[str], bool] = lambda _: True
+) -> RtpPort:
     """Bind an even port of the range, or any; raises MediaError when none is free (RFC 3550 section 11)."""
     loop = asyncio.get_running_loop()
     choices = [0] * _BIND_TRIES
@@ -225,7 +239,9 @@ async def open_rtp_port(bind_ip: str, port_range: tuple[int, int] | None = None)
         choices = random.sample(even, min(_BIND_TRIES, len(even)))
     for choice in choices:
         try:
-            _, port = await loop.create_datagram_endpoint(lambda: RtpPort(loop.time), local_addr=(bind_ip, choice))
+            _, port = await loop.create_datagram_endpoint(
+                lambda: RtpPort(loop.time, may_reach), local_addr=(bind_ip, choice)
+            )
         except OSError:
             continue
         return port

@@ -25,6 +25,7 @@ RESOLVE_AGAIN_SECONDS = 30.0
 LEAVE_SECONDS = 1.0
 DRAIN_POLL_SECONDS = 0.5
 OpenRtp = Callable[[], Awaitable[RtpSocket]]
+LookUp = Callable[[str], Awaitable[list[str]]]
 OnInvite = Callable[["Trunk", Registration, SipLeg], None]
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ async def look_up(host: str) -> list[str]:
     return [str(info[4][0]) for info in infos]
 
 
-async def resolve(host: str, port: int, dev: bool, look_up: Callable[[str], Awaitable[list[str]]] = look_up) -> Address:
+async def resolve(host: str, port: int, dev: bool, look_up: LookUp = look_up) -> Address:
     """The PBX's address, looked up once and used as it was checked; raises CarrierError(503) when none may be called."""
     try:
         found = await look_up(host)
@@ -63,6 +64,7 @@ class Trunk:
     open_rtp: OpenRtp
     on_invite: OnInvite
     on_status: Callable[[Trunk, Registration], None]
+    look_up: LookUp = look_up
     agent: UserAgent | None = None
     address: Address | None = None
     registrars: dict[UserId, Registrar] = field(default_factory=dict)
@@ -91,7 +93,7 @@ class Trunk:
         """Resolve, bind, register every extension; leaving unregisters."""
         while self.address is None and not self._retired.is_set():
             try:
-                self.address = await resolve(self.config.host, self.config.port, self.dev)
+                self.address = await resolve(self.config.host, self.config.port, self.dev, self.look_up)
             except CarrierError:
                 self._unreachable()
                 await asyncio.sleep(RESOLVE_AGAIN_SECONDS)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from contract.calls import Codec
 from telephony.errors import MediaError
-from telephony.media import prompt
+from telephony.media import prompt, rtp_port
 from telephony.media.frame import Frame
 from telephony.media.plane import Plane
 from telephony.media.rtp import build_rtp, parse_rtp
-from telephony.media.rtp_port import RtpPort, open_rtp_port
+from telephony.media.rtp_port import LEARN_SECONDS, RtpPort, open_rtp_port
+from telephony.media.spool import SpoolTape, Syncer, read_spool
+from tests.tally import tried
 from tests.tone import Ear, hum, until
 
 pytestmark = pytest.mark.loopback
@@ -92,26 +96,69 @@ def test_a_port_range_gives_even_ports_and_then_none() -> None:
     asyncio.run(ask())
 
 
-async def test_a_spray_from_a_stranger_gets_nothing_in_and_nothing_out(ports: list[RtpPort]) -> None:
+async def test_a_spray_of_strangers_gets_no_byte_and_is_not_in_the_recording(
+    ports: list[RtpPort], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtp_port, "LEARN_SECONDS", 60.0)
+    phone, user, peer, desk = ports
+    link(phone, user, Codec.PCMU)
+    link(desk, peer, Codec.PCMU)
+    syncer = Syncer()
+    tape = SpoolTape(tmp_path / "c1.spool", {"codec": "PCMU"}, asyncio.get_running_loop().time, syncer)
+    plane = Plane(user, peer)
+    plane.on_frame = tape.write
+    sent = answered = 0
+    with contextlib.ExitStack() as stack:
+        strangers = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(3)]
+        for each, host in zip(strangers, ("127.0.0.2", "127.0.0.3", HOST), strict=True):
+            each.bind((host, 0))
+            each.setblocking(False)
+        for count in range(5_000):
+            for each in strangers if count > 50 else strangers[:2]:
+                packet = build_rtp(0, False, count & 0xFFFF, count * 160, 7, b"evil" * 40)
+                for port in (user.local_port, peer.local_port):
+                    each.sendto(packet, (HOST, port))
+                    sent += 1
+            if count >= 20 and count % 10 == 0:
+                phone.send(Frame(b"u" * 160, count * 160, count & 0xFFFF))
+                desk.send(Frame(b"p" * 160, count * 160, count & 0xFFFF))
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+        for each in strangers:
+            with contextlib.suppress(BlockingIOError):
+                while each.recv(2000):
+                    answered += 1
+    tape.close()
+    assert await asyncio.to_thread(tape.wait, 5)
+    await asyncio.to_thread(syncer.stop)
+    frames = read_spool(tmp_path / "c1.spool").frames
+    assert answered == 0
+    assert {(frame.side, frame.payload[:1]) for frame in frames} == {("user", b"u"), ("peer", b"p")} and len(
+        frames
+    ) > 50
+    assert (user.remote, peer.remote) == ((HOST, phone.local_port), (HOST, desk.local_port))
+    assert min(user.counters.foreign, peer.counters.foreign) > 500
+    tried(capsys, sent, 10_000, "sprayed RTP packets")
+
+
+async def test_an_address_that_is_not_the_signalled_one_must_wait_for_its_silence(
+    ports: list[RtpPort], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtp_port, "LEARN_SECONDS", 3.0)
     port, real = ports[0], ports[1]
     link(port, real, Codec.PCMU)
-    ear = Ear(port)
-    real.send(Frame(b"real", 0, 0))
-    await until(lambda: ear.frames)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.bind((HOST, 0))
-        stranger.setblocking(False)
-        for count in range(10_000):
-            stranger.sendto(build_rtp(0, False, count & 0xFFFF, count * 160, 7, b"evil"), (HOST, port.local_port))
-            await asyncio.sleep(0)
-            if count % 100 == 0:
-                port.send(Frame(b"ours", count * 160, count & 0xFFFF))
-        await asyncio.sleep(0.2)
-        with pytest.raises(BlockingIOError):
-            stranger.recv(1)
-    assert {frame.payload for frame in ear.frames} == {b"real"}
-    assert port.counters.foreign > 5_000
-    assert port.remote == (HOST, real.local_port)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
+        thief.bind(("127.0.0.2", 0))
+        for count in range(20):
+            thief.sendto(build_rtp(0, False, count, count, 1, b"t"), (HOST, port.local_port))
+        await asyncio.sleep(0.1)
+        assert port.remote == (HOST, real.local_port) and port.counters.received == 0
+        await asyncio.sleep(3.0)
+        for count in range(20):
+            thief.sendto(build_rtp(0, False, count, count, 1, b"t"), (HOST, port.local_port))
+        await until(lambda: port.remote == thief.getsockname())
+        real.send(Frame(b"real", 0, 0))
+        await until(lambda: port.remote == (HOST, real.local_port))
 
 
 async def test_behind_nat_the_address_is_learned_from_five_packets_and_locked(ports: list[RtpPort]) -> None:
@@ -125,6 +172,7 @@ async def test_behind_nat_the_address_is_learned_from_five_packets_and_locked(po
         for source in (nat, other):
             source.bind((HOST, 0))
         behind_nat = nat.getsockname()
+        await asyncio.sleep(LEARN_SECONDS)
         for count in range(4):
             nat.sendto(build_rtp(0, False, count, count, 1, b"n"), (HOST, port.local_port))
             other.sendto(build_rtp(0, False, count, count, count, b"o"), (HOST, port.local_port))

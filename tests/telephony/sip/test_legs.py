@@ -7,12 +7,10 @@ import asyncio
 import pytest
 
 from contract.calls import Codec, Outcome
-from telephony.errors import CarrierError
 from telephony.leg import Signal
 from telephony.sip.message import Message, response
 from telephony.sip.registration import wait_after
 from telephony.sip.transaction import ServerTransaction
-from telephony.sip.trunk import may_be_pbx, resolve
 from telephony.sip.useragent import new_tag
 from tests.telephony.sip.pair import FarEnd, pair, until
 from tests.tone import Ear, hears, hum
@@ -199,18 +197,3 @@ async def test_digits_arrive_as_events() -> None:
 def test_waits_grow_to_half_an_hour_and_are_spread() -> None:
     assert [wait_after(n, 1.0) for n in (1, 2, 3, 9, 500)] == [2.0, 30.0, 60.0, 1800.0, 1800.0]
     assert wait_after(3, 0.0) == 30.0
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "100.64.0.1", "::1", "fe80::1"],
-)
-def test_outside_dev_a_pbx_is_never_an_inner_address(address: str) -> None:
-    assert not may_be_pbx(address, False)
-    assert may_be_pbx("127.0.0.1", True) and may_be_pbx("8.8.8.8", False)
-
-
-async def test_a_name_that_leads_inside_is_refused() -> None:
-    for name in ("localhost", "2130706433", "0x7f.1", "no-such-host.invalid"):
-        with pytest.raises(CarrierError):
-            await resolve(name, 5060, False)
