@@ -22,6 +22,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 AIORTC, AIOICE = "1.16.", "0.13."
 MAX_QUEUED = 64
+MAX_MEDIA_BEFORE_KEYS = 64
 MAX_ADDRESSES = 20
 # Each FINGERPRINT of a message costs a checksum of all before it: a datagram of 64 kB could hold thousands.
 MAX_STUN_BYTES = 1500
@@ -33,13 +34,17 @@ Address = tuple[str, int]
 
 
 class GuardedConnection(aioice.ice.Connection):  # type: ignore[misc] # aioice is untyped here
-    """Remembers which addresses are proven; `on_media` takes SRTP and SRTCP past the queue."""
+    """Remembers which addresses are proven; `on_media` takes SRTP and SRTCP past the queue.
+
+    `on_plain` hears of a peer that sends media although no keys are agreed: that is no SRTP.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.proven: set[Address] = set()
         self.on_media: Callable[[bytes], None] | None = None
-        self.refused = 0
+        self.on_plain: Callable[[], None] | None = None
+        self.refused = self.plain = 0
         self._error_answers: deque[float] = deque(maxlen=MAX_ERROR_ANSWERS_PER_SECOND)
 
     def prove(self, addr: Address) -> None:
@@ -74,6 +79,12 @@ class GuardedConnection(aioice.ice.Connection):  # type: ignore[misc] # aioice i
         self._error_answers.append(now)
         super().respond_error(request, addr, protocol, error_code)
 
+    def media_before_keys(self) -> None:
+        """Late keys excuse a few packets, not more than a second of them."""
+        self.plain += 1
+        if self.plain == MAX_MEDIA_BEFORE_KEYS and self.on_plain is not None:
+            self.on_plain()
+
     def data_received(self, data: bytes, component: int) -> None:
         """Queue for DTLS, within the bound."""
         if self._queue.qsize() < MAX_QUEUED:
@@ -97,6 +108,8 @@ class GuardedProtocol(aioice.ice.StunProtocol):  # type: ignore[misc] # aioice i
             connection.refused += 1
         elif data[0] > 127 and connection.on_media is not None:
             connection.on_media(data)
+        elif data[0] > 127 and connection.on_plain is not None:
+            connection.media_before_keys()
         else:
             connection.data_received(data, self.local_candidate.component)
 

@@ -37,8 +37,8 @@ class WebRtcLeg:
 
     The page offers, the answer waits for `settle`. A later offer replaces the peer connection and
     keeps leg and endpoint: reload, network change, other microphone (instead of an ICE restart,
-    which aiortc ignores). The leg ends as media-failed when no connection comes up or no packet
-    came for `silence_seconds`.
+    which aiortc ignores). The leg ends as media-failed when no connection comes up, the browser is
+    not who its fingerprint says (RFC 8827 section 6.5), or no packet came for `silence_seconds`.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class WebRtcLeg:
         *,
         silence_seconds: float = SILENCE_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self.party = party
         self.events = LegEvents()
@@ -57,6 +58,7 @@ class WebRtcLeg:
         self.connected = asyncio.Event()
         self._network = network or WebRtcNetwork()
         self._silence_seconds, self._answer_seconds = silence_seconds, answer_seconds
+        self._connect_seconds = connect_seconds
         self._loop = asyncio.get_running_loop()
         self._offer: Offer | None = None
         self._settled = asyncio.Event()
@@ -132,19 +134,28 @@ class WebRtcLeg:
         codec = endpoint.codec
         events = offer.events.get(codec.clock_rate_hz)
 
+        connection = dtls.transport._connection
+
+        def failed() -> None:
+            if self._peer is peer and not self._ended:
+                log.info("the browser's media has no identity that was agreed")
+                self._later(self._end(Outcome.MEDIA_FAILED))
+
         def changed() -> None:
-            if dtls.state == "connected" and self._peer is peer:
-                connection = dtls.transport._connection
+            if dtls.state == "failed":
+                failed()
+            elif dtls.state == "connected" and self._peer is peer:
                 endpoint.attach(connection, dtls, transceiver.sender._ssrc, offer.payload_types[codec], events)
                 self.connected.set()
 
         dtls.on("statechange", changed)
+        connection.on_plain = failed
         await peer.setLocalDescription(await peer.createAnswer())
         return str(peer.localDescription.sdp)
 
     async def _watch(self) -> None:
         try:
-            await asyncio.wait_for(self.connected.wait(), CONNECT_SECONDS)
+            await asyncio.wait_for(self.connected.wait(), self._connect_seconds)
             while True:
                 left = self._silence_seconds - (self.seconds_since_media() or 0.0)
                 if left <= 0:
