@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 
 from contract import wire
 from contract.commands import CommandResult
@@ -75,6 +76,16 @@ class Api:
     async def health(self, request: web.Request) -> web.Response:
         """GET /healthz: alive, and how its parts do."""
         return web.json_response({"status": "ok", "parts": self.parts()}, dumps=json.dumps)
+
+
+class RouteLog(AbstractAccessLogger):
+    """One line a request: method, route and status, never the address as it was sent, which may hold anything."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Name the route, not the path; a request that could not even be read has none."""
+        resource = request.match_info.route.resource if isinstance(request, web.Request) else None
+        route = resource.canonical if resource is not None else "(no route)"
+        self.logger.info("%s %s %d in %.0f ms", request.method, route, response.status, time * 1000)
 
 
 @web.middleware

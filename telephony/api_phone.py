@@ -109,8 +109,9 @@ class PhoneDoor:
         """GET /phone: upgrade for our own page's origin only."""
         if request.headers.get("Origin", "") != self.origin:
             raise web.HTTPForbidden()
+        # aiohttp refuses a frame of exactly its limit too.
         socket = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), max_msg_size=MOST_FRAME_BYTES, heartbeat=20.0, compress=False
+            protocols=(SUBPROTOCOL,), max_msg_size=MOST_FRAME_BYTES + 1, heartbeat=20.0, compress=False
         )
         await socket.prepare(request)
         if socket.ws_protocol != SUBPROTOCOL:

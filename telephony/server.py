@@ -18,7 +18,7 @@ from contract.calls import CallId, RecordingRule
 from contract.route_plan import RoutePlan, RouteRequest
 from contract.uploads import UploadGrant
 from telephony.addon_client import AddonAway, AddonClient, UnknownToAddon
-from telephony.api import Api, SpentNonces, build
+from telephony.api import Api, RouteLog, SpentNonces, build
 from telephony.api_phone import PhoneDoor
 from telephony.calls.call import BrowserLeg, Call, Clock
 from telephony.calls.kit import Kit, Lines, Media
@@ -107,7 +107,7 @@ async def serve(
 
         board.on_ended = ended
         await _say_bye(journal, parts)
-        runner = web.AppRunner(_application(config, board, box), handler_cancellation=True)
+        runner = web.AppRunner(_application(config, board, box), handler_cancellation=True, access_log_class=RouteLog)
         await runner.setup()
         site = web.TCPSite(runner, config.bind, config.port)
         await site.start()

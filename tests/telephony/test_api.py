@@ -18,10 +18,12 @@ from jsonschema import Draft202012Validator
 
 from contract import wire
 from contract.commands import HangUp
+from telephony import api_phone
 from telephony.api import Api, SpentNonces, build
-from telephony.api_phone import METHODS, SUBPROTOCOL, PhoneDoor
+from telephony.api_phone import METHODS, MOST_PER_SECOND, SUBPROTOCOL, PhoneDoor
 from telephony.journal import Journal
 from telephony.leg import Signal
+from tests.tally import tried
 from tests.telephony.calls.fakes import ALICE, Exchange, exchange, place, until
 
 pytestmark = pytest.mark.loopback
@@ -94,6 +96,14 @@ class Doors:
         page = await self.open()
         return page, await page.ask("session.hello", ticket=self.ticket(), **more)
 
+    async def raw(self) -> aiohttp.ClientWebSocketResponse:
+        """A socket whose frames the test reads itself, after its hello."""
+        socket = await self.http.ws_connect(self.server.make_url("/phone"), origin=ORIGIN, protocols=(SUBPROTOCOL,))
+        hello = {"jsonrpc": "2.0", "id": "h", "method": "session.hello", "params": {"ticket": self.ticket()}}
+        await socket.send_json(hello)
+        assert (await socket.receive_json(timeout=5))["id"] == "h"
+        return socket
+
     async def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Any:
         signed = headers or wire.sign_request(
             self.keys, "telephony", method, path, body, now=time.time(), nonce=secrets.token_hex(16)
@@ -162,30 +172,78 @@ async def test_tickets_are_for_one_use_one_purpose_one_host(doors: Doors) -> Non
         await asyncio.wait_for(page.reader, 3)
 
 
-async def test_foreign_origin_and_early_requests_are_refused(doors: Doors) -> None:
+ORIGINS: tuple[tuple[str, ...], ...] = (
+    (), ("",), ("null",), ("http://evil.example",), (ORIGIN + ".evil.example",), (ORIGIN + "/",), (ORIGIN + "0",), (ORIGIN.replace("http", "https"),),
+    ("http://127.0.0.1",), ("http://localhost:9",), ("file://",), (f"http://evil.example {ORIGIN}",), ("http://evil.example", ORIGIN),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("origins", ORIGINS)
+async def test_no_other_page_opens_the_socket(doors: Doors, origins: tuple[str, ...]) -> None:
+    headers = [("Origin", origin) for origin in origins]
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        await doors.open("http://evil.example")
+        await doors.http.ws_connect(doors.server.make_url("/phone"), headers=headers, protocols=(SUBPROTOCOL,))
     assert caught.value.status == 403
-    page = await doors.open()
+
+
+async def test_without_a_ticket_nothing_is_served_and_the_socket_closes(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = [method for method in METHODS if method != "session.hello"]
+    for method in refused:
+        page = await doors.open()
+        assert (await page.ask(method, valid=False))["kind"] == "bad-state"
+        await asyncio.wait_for(page.reader, 3)
+        assert page.socket.close_code == 1008
+    for frame in ("", "x", "[]", '{"jsonrpc":"2.0"}', '{"jsonrpc":"2.0","id":1,"method":"session.hello","params":{}}'):
+        socket = await doors.http.ws_connect(doors.server.make_url("/phone"), origin=ORIGIN, protocols=(SUBPROTOCOL,))
+        await socket.send_str(frame)
+        assert "error" in await socket.receive_json(timeout=3)
+        await socket.receive(timeout=3)
+        assert socket.close_code == 1008
+    monkeypatch.setattr(api_phone, "_HELLO_SECONDS", 0.2)
+    silent = await doors.open()
+    await asyncio.wait_for(silent.reader, 3)
+    assert silent.socket.close_code == 1008
+    tried(capsys, len(refused) + 6, 15, "first frames without a ticket")
+
+
+async def test_a_ticket_in_the_address_counts_for_nothing(doors: Doors) -> None:
+    ticket = doors.ticket()
+    url = doors.server.make_url("/phone").with_query(ticket=ticket, token=ticket, access_token=ticket)
+    page = Page(await doors.http.ws_connect(url, origin=ORIGIN, protocols=(SUBPROTOCOL,)))
     assert (await page.ask("session.take"))["kind"] == "bad-state"
+    fresh = await doors.open()
+    assert (await fresh.ask("session.hello", ticket=ticket))["role"] == "phone"
 
 
-async def test_large_frames_close_and_floods_are_throttled(doors: Doors) -> None:
-    page, _ = await doors.phone()
-    started = time.monotonic()
-    for number in range(60):
-        await page.socket.send_json({"jsonrpc": "2.0", "id": number, "method": "presence.alive", "params": {}})
-        page.asked[number] = "presence.alive"
+async def test_another_subprotocol_is_closed(doors: Doors) -> None:
+    socket = await doors.http.ws_connect(doors.server.make_url("/phone"), origin=ORIGIN, protocols=("x",))
+    await socket.receive(timeout=3)
+    assert socket.close_code == 1002
 
-    def kinds() -> list[str]:
-        return [a["error"]["data"]["kind"] for a in page.answers.values() if "error" in a]
 
-    await until(kinds)
-    assert set(kinds()) == {"rate-limited"} and time.monotonic() - started < 3
-    big, _ = await doors.phone()
-    await big.socket.send_str("x" * 70000)
-    await asyncio.wait_for(big.reader, 3)
-    assert big.socket.close_code == 1009
+@pytest.mark.parametrize(("size", "code"), [(65_536, None), (65_537, 1009), (1_000_000, 1009)])
+async def test_frames_over_64_kb_close_the_socket(doors: Doors, size: int, code: int | None) -> None:
+    socket = await doors.raw()
+    await socket.send_str('"' + "x" * (size - 2) + '"')
+    told = await socket.receive(timeout=5)
+    if code is None:
+        assert json.loads(told.data)["error"]["data"]["kind"] == "bad-request"
+    assert socket.close_code == code
+
+
+async def test_floods_are_throttled_to_twenty_a_second(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
+    socket = await doors.raw()
+    began, served, refused = time.monotonic(), 0, 0
+    for number in range(200):
+        await socket.send_json({"jsonrpc": "2.0", "id": number, "method": "presence.alive", "params": {}})
+    while served + refused < 60:
+        told = await socket.receive_json(timeout=5)
+        served += "result" in told
+        refused += told.get("error", {}).get("data", {}).get("kind") == "rate-limited"
+    assert served <= MOST_PER_SECOND * (1 + time.monotonic() - began) + 1 and refused
+    tried(capsys, served + refused, 60, f"frames of a flood: {served} served, {refused} refused")
 
 
 @pytest.mark.parametrize(
