@@ -11,7 +11,9 @@ def problem_card(title: str, text: str, *, texts: Texts, retry: Action | Do | No
     """`title` and `text` are already in the reader's language and safe to show; `retry` is what is tried again."""
     click = Do(retry) if isinstance(retry, Action) else retry
     again = ButtonList((Button(texts.t("problem.retry"), click),)) if click else None
-    return Card("problem", plain(title) or texts.t("problem.title"), (section(TextParagraph(escaped(text, 600)), again),))
+    return Card(
+        "problem", plain(title) or texts.t("problem.title"), (section(TextParagraph(escaped(text, 600)), again),)
+    )
 
 
 def no_phone_card(shown: str, to: str, *, texts: Texts) -> Card:
