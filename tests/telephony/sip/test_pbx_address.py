@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from addon.admin_cli import BadInput, check_host
+from addon.admin_cli import Refusal, check_host
 from addon.config import BadConfig as BadAddonConfig
 from addon.config import Config as AddonConfig
 from contract.calls import Codec
@@ -155,7 +155,7 @@ async def test_packets_check_again_where_they_go() -> None:
 
 def test_the_command_line_and_ice_keep_the_same_rule(capsys: pytest.CaptureFixture[str]) -> None:
     for form in SPELLED:
-        with pytest.raises(BadInput):
+        with pytest.raises(Refusal):
             check_host(form, dev=False)
         assert not allows_public(form) and not may_be_pbx(form, False)
     tried(capsys, len(SPELLED), 60, "spellings at the command line")
