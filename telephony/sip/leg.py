@@ -13,16 +13,18 @@ from typing import Any, Protocol
 from contract.calls import Codec, MediaCapabilities, Outcome, Party
 from telephony.errors import MediaError, ParseError
 from telephony.leg import LegEvents, Signal
-from telephony.media.frame import Endpoint
+from telephony.media.frame import Endpoint, Frame
 from telephony.sip import sdp
 from telephony.sip.dialog import Dialog
 from telephony.sip.digest import Credentials, strongest
 from telephony.sip.message import Message, response
+from telephony.sip.refusal import ALLOW, DIGITS, digit_of, refusal
 from telephony.sip.transaction import ClientTransaction, ServerTransaction
 from telephony.sip.useragent import Address, UserAgent, new_tag
 
 GLARE_SECONDS = (2.1, 4.0)
 HOLD_SECONDS = 32.0
+GONE = {408, 481}
 OUTCOMES = {
     401: Outcome.CARRIER_ERROR, 404: Outcome.UNREACHABLE, 408: Outcome.NO_ANSWER, 410: Outcome.UNREACHABLE, 480: Outcome.NO_ANSWER,
     484: Outcome.UNREACHABLE, 486: Outcome.BUSY, 487: Outcome.CANCELLED, 488: Outcome.MEDIA_FAILED, 600: Outcome.BUSY,
@@ -104,6 +106,7 @@ class SipLeg:
         self._provisional = False
         self._theirs: sdp.Description | None = None
         self._acks: dict[tuple[str, int], Message] = {}
+        self._answer_due, self._asking, self._changes = False, False, asyncio.Lock()
 
     @classmethod
     def inbound(
@@ -295,6 +298,7 @@ class SipLeg:
             return
         if self.endpoint is None or self._rtp is None:
             raise MediaError("no codec is settled")
+        self._answer_due = self._theirs is None
         body = self._offer(codecs=(self.endpoint.codec,)) if self._theirs is None else self._answer(self._theirs)
         self._stage = Stage.UP
         self._inbound.respond(self._response(self._inbound.request, 200, "OK", body))
@@ -314,20 +318,25 @@ class SipLeg:
 
     async def hold(self, held: bool) -> None:
         """re-INVITE with sendonly or sendrecv; a glare (491) is tried once more (section 14.1)."""
-        if self._stage is not Stage.UP or self.endpoint is None or held == self._held:
-            return
-        self._held, self._tries = held, 0
-        for _ in range(2):
-            final = await self._reinvite("sendonly" if held else "sendrecv")
-            if final is None or final.status != 491:
-                break
-            await asyncio.sleep(random.uniform(*GLARE_SECONDS))
-        if final is not None and final.status < 300 and final.sdp and self._rtp is not None:
-            try:
-                theirs = sdp.parse(final.sdp)
-                self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
-            except ParseError:
+        async with self._changes:
+            if self._stage is not Stage.UP or self.endpoint is None or held == self._held:
+                return
+            self._held, self._tries = held, 0
+            for _ in range(2):
+                final = await self._reinvite("sendonly" if held else "sendrecv")
+                if final is None or final.status != 491:
+                    break
+                await asyncio.sleep(random.uniform(*GLARE_SECONDS))
+            if final is None or final.status in GONE:
                 self._quit(Outcome.MEDIA_FAILED)
+            elif final.status < 300 and final.sdp:
+                self._answered(final.sdp, ours=True)
+
+    def _answered(self, body: bytes, *, ours: bool) -> None:
+        try:
+            self._follow(body, ours=ours)
+        except ParseError:
+            self._quit(Outcome.MEDIA_FAILED)
 
     async def _reinvite(self, direction: str, *authorization: tuple[str, str]) -> Message | None:
         if self.dialog is None or self.endpoint is None:
@@ -340,6 +349,7 @@ class SipLeg:
 
         def heard(answer: Message) -> None:
             if 200 <= answer.status < 300 and self.dialog is not None:
+                self.dialog = self.dialog.retargeted(answer)
                 self._agent.send_ack(self.dialog.request("ACK", answer.cseq[0], ""), self._identity.to)
             if answer.status >= 200 and not final.done():
                 final.set_result(answer)
@@ -348,8 +358,10 @@ class SipLeg:
             if not final.done():
                 final.set_result(None)
 
+        self._asking = True
         self._agent.request(message, self._identity.to, heard, late)
         answered = await final
+        self._asking = False
         if answered is not None and answered.status in {401, 407} and not authorization:
             proof = self._proof(answered, "INVITE", self.dialog.target)
             return await self._reinvite(direction, proof) if proof else answered
@@ -407,13 +419,10 @@ class SipLeg:
             return
         if self._inbound is not None:
             self._inbound.acknowledged()
-        if request.sdp and self._theirs is None and self._rtp is not None and self.endpoint is not None:
-            try:
-                theirs = sdp.parse(request.sdp)
-                self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
-                self._theirs = theirs
-            except ParseError:
-                self._quit(Outcome.MEDIA_FAILED)
+        if self._answer_due and self._stage is Stage.UP:
+            self._answer_due = False
+            if request.sdp or self._theirs is None:
+                self._answered(request.sdp, ours=False)
 
     def on_request(self, transaction: ServerTransaction, request: Message) -> None:
         """BYE, re-INVITE, UPDATE and OPTIONS of this dialog; anything of another is told so."""
@@ -427,31 +436,47 @@ class SipLeg:
         elif request.method in {"INVITE", "UPDATE"}:
             self._updated(transaction, request)
         elif request.method == "OPTIONS":
-            transaction.respond(response(request, 200, "OK"))
+            transaction.respond(response(request, 200, "OK", "", ("Allow", ALLOW)))
+        elif request.method == "INFO":
+            self._informed(transaction, request)
         else:
-            transaction.respond(
-                response(request, 405, "Method Not Allowed", "", ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"))
-            )
+            transaction.respond(refusal(request))
+
+    def _informed(self, transaction: ServerTransaction, request: Message) -> None:
+        digit = digit_of(request)
+        if not digit:
+            transaction.respond(response(request, 415, "Unsupported Media Type", "", ("Accept", DIGITS)))
+            return
+        transaction.respond(response(request, 200, "OK"))
+        if self.endpoint is not None and self.endpoint.on_frame is not None:
+            self.endpoint.on_frame(Frame(b"", 0, digit=digit))
 
     def _updated(self, transaction: ServerTransaction, request: Message) -> None:
-        if self._stage is not Stage.UP or self._rtp is None or self.endpoint is None or self.dialog is None:
+        glare = self._asking and request.method == "INVITE"
+        if self._stage is not Stage.UP or self.endpoint is None or self.dialog is None or glare:
             transaction.respond(response(request, 491, "Request Pending"))
             return
         self.dialog = self.dialog.retargeted(request)
         if not request.sdp:
-            body = self._offer(codecs=(self.endpoint.codec,)) if request.method == "INVITE" else b""
-            self._reply(transaction, request, body)
+            self._answer_due = request.method == "INVITE"
+            self._reply(transaction, request, self._offer(codecs=(self.endpoint.codec,)) if self._answer_due else b"")
             return
         try:
-            theirs = sdp.parse(request.sdp)
-            self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
+            theirs = self._follow(request.sdp, ours=False)
         except ParseError:
             transaction.respond(self._response(request, 488, "Not Acceptable Here"))
             return
-        was, self._theirs = bool(self._theirs and self._theirs.holds), theirs
         self._reply(transaction, request, self._answer(theirs))
-        if theirs.holds != was:
+
+    def _follow(self, body: bytes, *, ours: bool) -> sdp.Description:
+        """Send and hear where their new description says, whose change is `ours` or theirs; raises ParseError."""
+        assert self._rtp is not None and self.endpoint is not None
+        theirs = sdp.parse(body)
+        self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
+        was, self._theirs = bool(self._theirs and self._theirs.holds), theirs
+        if theirs.holds != was and not ours:
             self.events.put(Signal.HELD if theirs.holds else Signal.RESUMED)
+        return theirs
 
     def _reply(self, transaction: ServerTransaction, request: Message, body: bytes) -> None:
         if request.method == "INVITE":

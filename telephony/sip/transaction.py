@@ -209,8 +209,8 @@ class ServerTransaction:
         self.timers.start("repeat", wait, lambda: self._repeat(wait * 2))
 
     def _give_up(self) -> None:
-        self._end()
         self.on_timeout()
+        self._end()
 
     def _end(self) -> None:
         self.state = State.TERMINATED

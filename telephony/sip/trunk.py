@@ -16,6 +16,7 @@ from telephony.errors import CarrierError, ParseError
 from telephony.sip.digest import Credentials
 from telephony.sip.leg import Identity, RtpSocket, SipLeg
 from telephony.sip.message import Message, response
+from telephony.sip.refusal import ALLOW, refusal
 from telephony.sip.registration import UNREACHABLE, Registrar
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.uri import NameAddr, quoted
@@ -169,9 +170,11 @@ class Trunk:
         if request.method == "INVITE":
             self._invited(agent, transaction, request)
         elif request.method == "OPTIONS":
-            transaction.respond(response(request, 200, "OK", new_tag()))
+            transaction.respond(
+                response(request, 200, "OK", new_tag(), ("Allow", ALLOW), ("Accept", "application/sdp"))
+            )
         else:
-            transaction.respond(response(request, 405, "Method Not Allowed", new_tag()))
+            transaction.respond(refusal(request, new_tag()))
 
     def _invited(self, agent: UserAgent, transaction: ServerTransaction, request: Message) -> None:
         called = request.uri.partition(":")[2].partition("@")[0].partition(";")[0]

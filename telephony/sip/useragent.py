@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from telephony.errors import ParseError
 from telephony.sip.message import MAX_MESSAGE_BYTES, Message, parse, response
+from telephony.sip.refusal import ALLOW, unsupported
 from telephony.sip.transaction import ClientTransaction, ServerTransaction, with_branch
+from telephony.sip.uri import split_outside
 
 Address = tuple[str, int]
 Key = tuple[str, str, str, str, str]
 MAX_TRANSACTIONS = 5_000
 PER_SECOND = 400
 MAGIC = "z9hG4bK"
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
 PRODUCT = "CTiContRol"
+_RPORT = re.compile(r";\s*rport(?:=\d*)?(?=\s*(?:;|$))", re.IGNORECASE)
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +54,18 @@ def _key(message: Message, method: str) -> Key:
     """What a repetition, an ACK and a CANCEL share with their request (sections 9.2, 17.2.3)."""
     via = message.via
     return via.branch, f"{via.host}:{via.port}", message.call_id, message.sender.tag, method
+
+
+def seen_from(request: Message, source: Address) -> Message:
+    """The request with its source in the topmost Via (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+    via, (ip, port) = request.via, source
+    if via.host == ip and "rport" not in via.params:
+        return request
+    at = next(n for n, (name, _) in enumerate(request.headers) if name.lower() == "via")
+    first, *others = split_outside(request.headers[at][1], ",")
+    first = _RPORT.sub(f";rport={port}", first) + f";received={ip}"
+    value = ", ".join([first, *others])
+    return replace(request, headers=(*request.headers[:at], ("Via", value), *request.headers[at + 1 :]))
 
 
 @dataclass(slots=True)
@@ -198,6 +213,7 @@ class UserAgent(asyncio.DatagramProtocol):
         if len(self._servers) >= MAX_TRANSACTIONS:
             self._sender(source)(response(message, 503, "Busy", new_tag(), ("Retry-After", "5")))
             return
+        message = seen_from(message, source)
         transaction = self._server(message, source, key)
         try:
             self._deliver(transaction, message, source)
@@ -231,7 +247,10 @@ class UserAgent(asyncio.DatagramProtocol):
             owner.on_ack(message)
 
     def _deliver(self, transaction: ServerTransaction, message: Message, source: Address) -> None:
-        if message.method == "CANCEL":
+        refused = unsupported(message, new_tag())
+        if refused is not None:
+            transaction.respond(refused)
+        elif message.method == "CANCEL":
             owner = self._invites.get(_key(message, "INVITE"))
             status, reason = (200, "OK") if owner else (481, "No such transaction")
             transaction.respond(response(message, status, reason, new_tag()))

@@ -133,7 +133,7 @@ def test_an_unacknowledged_200_is_repeated_then_given_up() -> None:
     server = wire.server(INVITATION)
     assert server.respond(response(INVITATION, 200, "OK", "t"))
     wire.clock.run(40)
-    assert wire.times()[:5] == [0, 0.5, 1.5, 3.5, 7.5] and wire.ends == ["end", "timeout"]
+    assert wire.times()[:5] == [0, 0.5, 1.5, 3.5, 7.5] and wire.ends == ["timeout", "end"]
 
 
 def test_an_ack_stops_the_repeats_and_a_late_response_is_refused() -> None:
