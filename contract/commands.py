@@ -11,7 +11,10 @@ from contract.numbers import LineId, TenantId, UserId
 
 @dataclass(frozen=True, slots=True)
 class PlaceCall:
-    """Ring the user's device, then `dial` (dial string) over the line. Idempotent by `call`."""
+    """Ring the user's device, then `dial` (dial string) over the line. Idempotent by `call`.
+
+    An `emergency` call is tried even while the line has a problem; any other is refused then.
+    """
 
     call: CallId
     tenant: TenantId
@@ -23,6 +26,7 @@ class PlaceCall:
     recording: RecordingPlan
     max_seconds: int = 14400
     ring_timeout_seconds: int = 60
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ Command = PlaceCall | HangUp | HoldCall | StopRecording | PutLine | EndSessions
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """`accepted` is false with a `reason` from: unknown-call, no-line, no-device, overloaded, bad-state."""
+    """`accepted` is false with a `reason` from: unknown-call, no-line, line-down, no-device, overloaded, bad-state."""
 
     accepted: bool
     reason: str = ""

@@ -225,22 +225,22 @@ class House:
         return self.app.test_client().post(path, data=body, headers=sent)
 
 
-def buttons(node: Any) -> list[tuple[str, dict[str, str]]]:
+def buttons(node: Any, base: str = BASE) -> list[tuple[str, dict[str, str]]]:
     """Every click of a reply: (path, parameters)."""
     found: list[tuple[str, dict[str, str]]] = []
     if isinstance(node, dict):
         if "function" in node:
             found.append(
-                (node["function"].removeprefix(BASE), {p["key"]: p["value"] for p in node.get("parameters", [])})
+                (node["function"].removeprefix(base), {p["key"]: p["value"] for p in node.get("parameters", [])})
             )
         for value in node.values():
-            found += buttons(value)
+            found += buttons(value, base)
     elif isinstance(node, list):
         for item in node:
-            found += buttons(item)
+            found += buttons(item, base)
     return found
 
 
-def click(node: Any, path: str) -> dict[str, str]:
+def click(node: Any, path: str, base: str = BASE) -> dict[str, str]:
     """The parameters of the first button that leads to `path`."""
-    return next(params for where, params in buttons(node) if where == path)
+    return next(params for where, params in buttons(node, base) if where == path)

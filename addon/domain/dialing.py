@@ -44,6 +44,7 @@ class Verdict(StrEnum):
     TOO_MANY_INTERNATIONAL = "too-many-international"
     COST_CAP = "cost-cap"
     NO_LINE = "no-line"
+    LINE_DOWN = "line-down"
     SUSPENDED = "suspended"
     BLOCKED = "blocked"
     NO_DEVICE = "no-device"

@@ -15,7 +15,9 @@ from addon.store.tenants import TenantStore
 from contract.calls import CallId, Party, RecordingRule
 from contract.commands import PlaceCall
 
-_REFUSALS = {"no-line": Verdict.NO_LINE, "no-device": Verdict.NO_DEVICE, "overloaded": Verdict.OVERLOADED}
+_REFUSALS = {
+    "no-line": Verdict.NO_LINE, "line-down": Verdict.LINE_DOWN, "no-device": Verdict.NO_DEVICE, "overloaded": Verdict.OVERLOADED,
+}  # fmt: skip
 log = logging.getLogger("addon.calls")
 
 
@@ -66,8 +68,9 @@ def place_call(
         return None, Verdict.NO_LINE
     party = Party(plan.e164 or plan.dial, callee.name if callee else "", plan.shown)
     command = PlaceCall(
-        call, tenant.id, user.id, plan.device, user.line, plan.dial, party, plan.recording, MAX_CALL_SECONDS
-    )
+        call, tenant.id, user.id, plan.device, user.line, plan.dial, party, plan.recording, MAX_CALL_SECONDS,
+        emergency=plan.verdict is Verdict.EMERGENCY,
+    )  # fmt: skip
     try:
         result = ports.telephony.send(command)
     except TelephonyAway as error:

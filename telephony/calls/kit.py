@@ -63,8 +63,8 @@ class Media(Protocol):
         """Play the ringing tone until cancelled."""
         ...
 
-    def tape(self, call: CallId, codec: Codec, notice_ended_at: float) -> Tape:
-        """Begin a recording on disk."""
+    def tape(self, call: CallId, user: Codec, peer: Codec, notice_ended_at: float) -> Tape:
+        """Begin a recording on disk; each side is written in the codec that it sends."""
         ...
 
 

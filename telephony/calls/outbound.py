@@ -87,44 +87,69 @@ async def _ringback(kit: Kit, call: Call, user: Leg) -> None:
     await kit.media.ringback(user.endpoint)
 
 
-async def _answered(leg: Leg, seconds: float, call: Call, *, shown: bool) -> None:
+async def _picked_up(desk: Leg, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while True:
-                event = await leg.events.next()
+            while (event := await desk.events.next()).signal is not Signal.ANSWERED:
                 if event.signal is Signal.ENDED:
                     raise _over(event)
-                if event.signal is Signal.ANSWERED:
-                    return
-                if shown and event.signal is Signal.RINGING and call.state is CallState.DIALING:
-                    call.to(CallState.RINGING)
     except TimeoutError:
-        raise CallOver(Outcome.NO_ANSWER if shown else Outcome.DEVICE_UNREACHABLE) from None
+        raise CallOver(Outcome.DEVICE_UNREACHABLE) from None
 
 
 async def _from_desk(kit: Kit, call: Call, command: PlaceCall) -> None:
     """The desk phone rings first; its owner hears the callee ring, then talks."""
     desk = await _dial(kit, call, kit.lines.desk_of(call), ())
     try:
-        await _answered(desk, command.ring_timeout_seconds, call, shown=False)
+        await _picked_up(desk, command.ring_timeout_seconds)
     except CallOver as over:
         known = over.outcome in {Outcome.BUSY, Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.UNREACHABLE}
         raise CallOver(Outcome.DEVICE_UNREACHABLE if known else over.outcome, over.sip_status) from None
     await _journaled(kit, call, desk)
     await desk.settle(desk.offered().codecs[0])
-    assert desk.endpoint is not None
-    async with asyncio.TaskGroup() as group:
-        tone = group.create_task(kit.media.ringback(desk.endpoint))
-        gone = group.create_task(_leaves(desk))
-        peer = await _dial(kit, call, command.dial, (desk.endpoint.codec,))
-        await _answered(peer, command.ring_timeout_seconds, call, shown=True)
-        tone.cancel()
-        gone.cancel()
+    peer = await _reached(kit, call, desk, command)
     await _journaled(kit, call, peer)
-    codec = desk.endpoint.codec
-    await peer.settle(codec)
-    call.changed(codec=codec)
+    await _settle(peer, desk)
+    assert peer.endpoint is not None
+    call.changed(codec=peer.endpoint.codec)
     await talk(kit, call, Bridge(kit, call, desk, peer))
+
+
+async def _reached(kit: Kit, call: Call, desk: Leg, command: PlaceCall) -> Leg:
+    """The callee, once they answer; until the PBX sends sound of its own the desk hears our ringing tone."""
+    assert desk.endpoint is not None
+    own, early = desk.endpoint.codec, None
+    try:
+        async with asyncio.timeout(command.ring_timeout_seconds), asyncio.TaskGroup() as group:
+            tone = group.create_task(kit.media.ringback(desk.endpoint))
+            gone = group.create_task(_leaves(desk))
+            peer = await _dial(kit, call, command.dial, (own, *(codec for codec in Codec if codec is not own)))
+            while (event := await peer.events.next()).signal is not Signal.ANSWERED:
+                if event.signal is Signal.ENDED:
+                    raise _over(event)
+                if event.signal is Signal.RINGING and call.state is CallState.DIALING:
+                    call.to(CallState.RINGING)
+                elif event.signal is Signal.EARLY_MEDIA and early is None:
+                    tone.cancel()
+                    await _settle(peer, desk)
+                    assert peer.endpoint is not None
+                    call.to(CallState.EARLY)
+                    early = kit.media.join(desk.endpoint, peer.endpoint)
+            tone.cancel()
+            gone.cancel()
+            return peer
+    except TimeoutError:
+        raise CallOver(Outcome.NO_ANSWER) from None
+    finally:
+        if early is not None:
+            early.close()
+
+
+async def _settle(peer: Leg, desk: Leg) -> None:
+    """The desk phone's codec when the callee has it too, else theirs: two SIP legs may have to be transcoded."""
+    assert desk.endpoint is not None
+    theirs, own = peer.offered().codecs, desk.endpoint.codec
+    await peer.settle(own if own in theirs else theirs[0])
 
 
 async def _leaves(leg: Leg) -> None:

@@ -43,7 +43,7 @@ class Recording:
         if self._stopped:
             await asyncio.to_thread(self._kit.journal.commit, None, [f"tape/{self._call.id}"])
             return
-        self._tape = self._kit.media.tape(self._call.id, self._ends[1].codec, marker)
+        self._tape = self._kit.media.tape(self._call.id, self._ends[0].codec, self._ends[1].codec, marker)
         self._call.changed(recording="on")
 
     def frame(self, side: str, frame: Frame) -> None:

@@ -225,6 +225,9 @@ async def _place(board: Switchboard, command: PlaceCall) -> None:
         raise BadCommand("overloaded")
     if not board.kit.lines.has(command.tenant, command.user, command.line):
         raise BadCommand("no-line")
+    registered, problem = board.kit.lines.status(command.tenant, command.user)
+    if problem and not registered and not command.emergency:
+        raise BadCommand("line-down")
     call = Call(
         id=command.call,
         tenant=command.tenant,

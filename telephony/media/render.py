@@ -68,8 +68,8 @@ def render_file(spool_path: Path, wav_path: Path) -> float:
     spool = read_spool(spool_path)
     if not spool.frames:
         raise NothingRecorded("nothing was recorded")
-    codec = Codec(spool.header["codec"])
-    rate_hz = min(codec.sample_rate_hz, MAX_RATE_HZ)
+    codecs = {side: Codec(name) for side, name in spool.header["codecs"].items()}
+    rate_hz = min(max(codec.sample_rate_hz for codec in codecs.values()), MAX_RATE_HZ)
     samples = round((max(frame.offset_ms for frame in spool.frames) / 1000 + 0.02) * rate_hz)
     part = wav_path.with_suffix(".part")
     size = samples * 4
@@ -79,7 +79,7 @@ def render_file(spool_path: Path, wav_path: Path) -> float:
         file.truncate(_WAV.size + size)
     sound = np.memmap(part, np.int16, "r+", offset=_WAV.size, shape=(samples, 2))
     for channel, side in enumerate(SIDES):
-        for at, pcm in _placed([frame for frame in spool.frames if frame.side == side], codec, rate_hz):
+        for at, pcm in _placed([frame for frame in spool.frames if frame.side == side], codecs[side], rate_hz):
             begin, end = max(at, 0), min(at + len(pcm), samples)
             if begin < end:
                 sound[begin:end, channel] = pcm[begin - at : end - at]

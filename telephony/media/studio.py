@@ -37,9 +37,10 @@ class Studio:
         """The ringing tone, until cancelled."""
         await prompt.ringback(endpoint)
 
-    def tape(self, call: CallId, codec: Codec, notice_ended_at: float) -> SpoolTape:
-        """Begin a recording on disk."""
-        header = {"version": 1, "call": call, "codec": codec.value, "notice_ended_at": notice_ended_at}
+    def tape(self, call: CallId, user: Codec, peer: Codec, notice_ended_at: float) -> SpoolTape:
+        """Begin a recording on disk; each side is written in the codec that it sends."""
+        codecs = {"user": user.value, "peer": peer.value}
+        header = {"version": 1, "call": call, "codecs": codecs, "notice_ended_at": notice_ended_at}
         made = SpoolTape(spool_path(self._directory, call), header, self._monotonic, self._syncer)
         self._tapes[call] = made
         return made

@@ -111,6 +111,7 @@ CASES: dict[str, tuple[str, Callable[[House], object], str]] = {
         ABROAD, lambda house: (change_tenant(house, allowed_regions=("GB",)), spend(house, ABROAD, 2)), "too-many-international",
     ),
     "telephony knows no line": (HOME, lambda house: setattr(house.telephony, "answer", CommandResult(False, "no-line")), "no-line"),
+    "a line that is down": (HOME, lambda house: setattr(house.telephony, "answer", CommandResult(False, "line-down")), "line-down"),
     "no desk phone": (HOME, lambda house: setattr(house.telephony, "answer", CommandResult(False, "no-device")), "no-device"),
     "telephony is full": (HOME, lambda house: setattr(house.telephony, "answer", CommandResult(False, "overloaded")), "overloaded"),
 }  # fmt: skip

@@ -121,6 +121,8 @@ class MemoryTape:
     """Keeps frames by side."""
 
     story: list[Any]
+    user: Codec
+    peer: Codec
     frames: list[tuple[str, bytes]] = field(default_factory=list)
     closed: bool = False
 
@@ -156,9 +158,9 @@ class MemoryMedia:
         self.story.append("ringback")
         await asyncio.Event().wait()
 
-    def tape(self, call: CallId, codec: Codec, notice_ended_at: float) -> MemoryTape:
+    def tape(self, call: CallId, user: Codec, peer: Codec, notice_ended_at: float) -> MemoryTape:
         self.story.append("tape")
-        self.tapes.append(MemoryTape(self.story))
+        self.tapes.append(MemoryTape(self.story, user, peer))
         return self.tapes[-1]
 
 
@@ -170,6 +172,7 @@ class MemoryLines:
     codecs: tuple[Codec, ...] = (Codec.PCMU,)
     desk: str = "2001"
     trouble: Exception | None = None
+    problem: str = ""
     configs: list[LineConfig] = field(default_factory=list)
 
     def dial(self, call: Call, dial: str, codecs: tuple[Codec, ...]) -> ScriptedLeg:
@@ -186,7 +189,7 @@ class MemoryLines:
         return (tenant, user) == ALICE
 
     def status(self, tenant: TenantId, user: UserId) -> tuple[bool, str]:
-        return ((tenant, user) == ALICE, "")
+        return ((tenant, user) == ALICE and not self.problem, self.problem)
 
     async def put(self, config: LineConfig) -> None:
         self.configs.append(config)

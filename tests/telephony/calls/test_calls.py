@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from contract import wire
-from contract.calls import CallState, Codec, Device, Direction, Outcome, RecordingPlan, RecordingRule
-from contract.commands import EndSessions, HangUp, HoldCall, StopRecording
+from contract.calls import CallId, CallState, Codec, Device, Direction, Outcome, RecordingPlan, RecordingRule
+from contract.commands import CommandResult, EndSessions, HangUp, HoldCall, StopRecording
 from contract.lines import Registration
 from contract.numbers import Extension, TenantId, UserId
 from contract.route_plan import RoutePlan
@@ -224,6 +224,36 @@ async def test_desk_phone_rings_first(x: Exchange) -> None:
     assert [f.payload for f in desk.endpoint.sent] == [b"hello"]
 
 
+async def test_the_desk_hears_the_networks_own_sound_before_the_answer_and_codecs_may_differ(x: Exchange) -> None:
+    await x.board.command(place(record=True, device=Device.DESK))
+    desk = await x.lines.dialled.get()
+    desk.events.put(Signal.ANSWERED)
+    peer = await x.lines.dialled.get()
+    peer.codecs = (Codec.G722,)
+    call = await x.call()
+    await until(lambda: "ringback" in x.media.story)
+    peer.events.put(Signal.EARLY_MEDIA)
+    await until(lambda: call.state is CallState.EARLY)
+    peer.endpoint.hear(b"this number is not in service")
+    assert [f.payload for f in desk.endpoint.sent] == [b"this number is not in service"]
+    peer.events.put(Signal.ANSWERED)
+    await until(lambda: call.recording == "on")
+    assert (desk.endpoint.codec, peer.endpoint.codec) == (Codec.PCMU, Codec.G722)
+    assert (x.media.tapes[0].user, x.media.tapes[0].peer) == (Codec.PCMU, Codec.G722)
+
+
+async def test_a_desk_that_leaves_or_a_callee_who_refuses_ends_the_call(x: Exchange) -> None:
+    for name, gone, outcome in (("d1", True, Outcome.CANCELLED), ("d2", False, Outcome.BUSY)):
+        await x.board.command(place(name, device=Device.DESK))
+        desk = await x.lines.dialled.get()
+        desk.events.put(Signal.ANSWERED)
+        peer = await x.lines.dialled.get()
+        peer.events.put(Signal.RINGING)
+        (desk if gone else peer).events.put(Signal.ENDED, Outcome.BUSY, 486)
+        assert (await x.ended(name))["outcome"] is outcome
+        assert ("hang_up", outcome) in desk.log and ("hang_up", outcome) in peer.log
+
+
 async def _invite(x: Exchange, **more: object) -> ScriptedLeg:
     plan = RecordingPlan(False, RecordingRule.USER_OFF)
     x.routes.plan = RoutePlan(ALICE[1], "Carlos", plan, **{"ring_seconds": 5, "announcement_language": "pt", **more})
@@ -320,3 +350,10 @@ async def test_restart_ends_each_live_call_exactly_once(x: Exchange, tmp_path: P
     (entry,) = again.items("event/").values()
     assert wire.loads(entry["wire"].encode()).outcome is Outcome.OUR_ERROR
     assert again.items("tape/")["tape/c1"]["cut_short"] is True
+
+
+async def test_a_line_with_a_problem_takes_no_call_but_an_emergency(x: Exchange) -> None:
+    x.lines.problem = "wrong-password"
+    assert await x.board.command(place("n1")) == CommandResult(False, "line-down")
+    assert (await x.board.command(place("n2", emergency=True))).accepted
+    assert not x.board.live.get(CallId("n1")) and x.board.live.get(CallId("n2"))

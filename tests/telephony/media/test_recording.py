@@ -45,13 +45,19 @@ class Minutes:
 
 
 def write_call(
-    path: Path, codec: Codec, syncer: Syncer, seconds: float = 2.0, drop: int = 0, pause: float = 0.0
+    path: Path,
+    codec: Codec,
+    syncer: Syncer,
+    seconds: float = 2.0,
+    drop: int = 0,
+    pause: float = 0.0,
+    theirs: Codec | None = None,
 ) -> Spool:
-    clock = Minutes()
-    tape = SpoolTape(path, {"call": "c1", "codec": codec.value}, clock, syncer)
-    rate, ticks = codec.sample_rate_hz, codec.clock_rate_hz // 50
-    user = encoded(tones.sine(440, seconds, rate), rate, codec)
-    peer = encoded(tones.sine(650, seconds, rate), rate, codec)
+    clock, theirs = Minutes(), theirs or codec
+    tape = SpoolTape(path, {"call": "c1", "codecs": {"user": codec.value, "peer": theirs.value}}, clock, syncer)
+    ticks = codec.clock_rate_hz // 50
+    user = encoded(tones.sine(440, seconds, codec.sample_rate_hz), codec.sample_rate_hz, codec)
+    peer = encoded(tones.sine(650, seconds, theirs.sample_rate_hz), theirs.sample_rate_hz, theirs)
     for count, (left, right) in enumerate(zip(user, peer, strict=True)):
         clock.now = 100 + count * 0.02 + (pause if count >= len(user) // 2 else 0)
         if not drop or count % drop:
@@ -65,7 +71,7 @@ def write_call(
 
 def test_what_is_written_is_read(tmp_path: Path, syncer: Syncer) -> None:
     spool = write_call(tmp_path / "c1.spool", Codec.PCMU, syncer)
-    assert spool.closed and spool.header["codec"] == "PCMU" and len(spool.frames) == 220
+    assert spool.closed and spool.header["codecs"]["user"] == "PCMU" and len(spool.frames) == 220
     assert [marker.kind for marker in spool.markers] == ["pause"]
     assert (spool.frames[3].side, spool.frames[3].offset_ms, spool.frames[3].sequence) == ("peer", 20, 1)
     assert (tmp_path / "c1.spool").stat().st_mode & 0o777 == 0o600
@@ -98,7 +104,7 @@ def test_a_changed_byte_ends_the_reading_there(tmp_path: Path, syncer: Syncer) -
 
 
 def test_discarded_recordings_are_gone_and_names_are_checked(tmp_path: Path, syncer: Syncer) -> None:
-    tape = SpoolTape(tmp_path / "c2.spool", {"codec": "PCMU"}, time.monotonic, syncer)
+    tape = SpoolTape(tmp_path / "c2.spool", {"codecs": {"user": "PCMU", "peer": "PCMU"}}, time.monotonic, syncer)
     tape.write("user", Frame(b"secret" * 20, 0, 0))
     time.sleep(0.7)
     assert (tmp_path / "c2.spool").exists()
@@ -115,7 +121,7 @@ import sys, time
 from pathlib import Path
 from telephony.media.frame import Frame
 from telephony.media.spool import SpoolTape, Syncer
-tapes = [SpoolTape(Path(sys.argv[1]) / f"c{n}.spool", {"codec": "PCMU"}, time.monotonic, Syncer()) for n in range(4)]
+tapes = [SpoolTape(Path(sys.argv[1]) / f"c{n}.spool", {"codecs": {"user": "PCMU", "peer": "PCMU"}}, time.monotonic, Syncer()) for n in range(4)]
 for count in range(10000):
     for tape in tapes:
         tape.write("user", Frame(bytes(160), count * 160, count))
@@ -142,7 +148,7 @@ import resource, sys, time
 from pathlib import Path
 from telephony.media.frame import Frame
 from telephony.media.spool import SpoolTape, Syncer
-tape = SpoolTape(Path(sys.argv[1]), {"codec": "PCMU"}, time.monotonic, Syncer())
+tape = SpoolTape(Path(sys.argv[1]), {"codecs": {"user": "PCMU", "peer": "PCMU"}}, time.monotonic, Syncer())
 time.sleep(0.2)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))
 for count in range(8000):
@@ -183,6 +189,14 @@ def test_the_user_is_left_and_the_far_party_right_at_their_own_pitch(
     assert hears(left[middle], 440, rate, 0.9) and hears(right[middle], 650, rate, 0.9)
 
 
+def test_two_parties_of_two_codecs_are_each_heard_at_their_own_pitch(tmp_path: Path, syncer: Syncer) -> None:
+    write_call(tmp_path / "c1.spool", Codec.PCMU, syncer, theirs=Codec.G722)
+    render_file(tmp_path / "c1.spool", tmp_path / "c1.wav")
+    left, right, rate = channels(tmp_path / "c1.wav")
+    middle = slice(rate // 2, 3 * rate // 2)
+    assert rate == 16000 and hears(left[middle], 440, rate, 0.9) and hears(right[middle], 650, rate, 0.9)
+
+
 def test_loss_and_pauses_keep_both_sides_aligned(tmp_path: Path, syncer: Syncer) -> None:
     write_call(tmp_path / "c1.spool", Codec.PCMU, syncer, drop=5, pause=3.0)
     seconds = render_file(tmp_path / "c1.spool", tmp_path / "c1.wav")
@@ -194,7 +208,7 @@ def test_loss_and_pauses_keep_both_sides_aligned(tmp_path: Path, syncer: Syncer)
 
 
 def test_a_spool_without_audio_is_no_recording(tmp_path: Path, syncer: Syncer) -> None:
-    tape = SpoolTape(tmp_path / "c", {"codec": "PCMU"}, time.monotonic, syncer)
+    tape = SpoolTape(tmp_path / "c", {"codecs": {"user": "PCMU", "peer": "PCMU"}}, time.monotonic, syncer)
     tape.close()
     assert tape.wait(5)
     with pytest.raises(MediaError):
@@ -203,7 +217,7 @@ def test_a_spool_without_audio_is_no_recording(tmp_path: Path, syncer: Syncer) -
 
 async def test_the_studio_records_renders_and_forgets(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "spool", time.monotonic)
-    tape = studio.tape(CallId("call-1"), Codec.PCMU, 1.0)
+    tape = studio.tape(CallId("call-1"), Codec.PCMU, Codec.PCMU, 1.0)
     work = encoder(Codec.PCMU)
     for count in range(50):
         tape.write("user", Frame(work.encode(np.full(160, 1000, np.int16)), count * 160, count))
