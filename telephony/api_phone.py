@@ -330,7 +330,7 @@ async def _offer(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[st
         raise RpcError("not-the-phone")
     if call.connection is not None:
         return {"sdp": await call.connection.replace_user(sdp)}
-    if call.browser is None or call.media != "wanted" or call.offer_came.is_set():
+    if call.browser is None or (call.media != "wanted" and params["reason"] == "initial"):
         raise RpcError("bad-state")
     return {"sdp": await call.take_offer(sdp)}
 

@@ -152,10 +152,17 @@ class Call:
             self.wish.set_result(CallOver(outcome))
 
     async def take_offer(self, sdp: str) -> str:
-        """The answer to the page's first offer; tells the script once the offer is read."""
-        if self.browser is None:
+        """The answer to an offer of the page before the call is up; the first tells the script once it is read.
+
+        A later one is a reload or another window while it rings: the same leg goes on over the new connection.
+        """
+        leg = self.browser
+        if leg is None:
             raise BadCommand("bad-state")
-        return await answered_offer(self.browser, sdp, self.offer_came)
+        answer = await answered_offer(leg, sdp, self.offer_came)
+        if leg is self.browser and self.media == "wanted":
+            self.changed(media="up")
+        return answer
 
     def hang_up(self) -> None:
         """The user ends the call: what that means depends on how far it came."""

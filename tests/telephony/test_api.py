@@ -163,6 +163,28 @@ async def test_call_from_the_page_with_reload_and_second_window(doors: Doors) ->
     assert (await doors.x.ended("c1"))["outcome"] == "completed"
 
 
+async def test_a_reload_or_another_window_while_it_rings_goes_on_over_its_own_offer(doors: Doors) -> None:
+    page, hello = await doors.phone()
+    await doors.send("POST", "/commands", wire.dumps(place()))
+    await until(lambda: page.last().get("media") == "wanted")
+    offer = asyncio.ensure_future(page.ask("media.offer", call="c1", sdp="PCMU", reason="initial"))
+    peer = await doors.x.lines.dialled.get()
+    peer.events.put(Signal.RINGING)
+    assert await offer == {"sdp": "PCMU"}
+    await until(lambda: page.last()["media"] == "up")
+    assert (await page.ask("media.offer", call="c1", sdp="PCMU", reason="initial"))["kind"] == "bad-state"
+    await page.socket.close()
+    again, _ = await doors.phone(resume={"session": hello["session"], "seq": 1})
+    assert await again.ask("media.offer", call="c1", sdp="PCMU", reason="reconnect") == {"sdp": "PCMU"}
+    assert (again.last()["state"], again.last()["media"]) == ("ringing", "up")
+    other, _ = await doors.phone()
+    assert await other.ask("session.take") == {"role": "phone"}
+    await until(lambda: other.last().get("media") == "wanted")
+    assert await other.ask("media.offer", call="c1", sdp="PCMU", reason="initial") == {"sdp": "PCMU"}
+    peer.events.put(Signal.ANSWERED)
+    await until(lambda: other.last()["state"] == "active")
+
+
 async def test_tickets_are_for_one_use_one_purpose_one_host(doors: Doors) -> None:
     good = doors.ticket()
     await (await doors.open()).ask("session.hello", ticket=good)
