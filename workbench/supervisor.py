@@ -8,11 +8,12 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ SHORTEST_LIFE_SECONDS = 3.0
 LOG_LINES = 15
 PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
 Say = Callable[[str], None]
+_LINE = re.compile(r"^line \S+ (\S+) revision ", re.MULTILINE)
 
 
 class CannotRun(Exception):
@@ -61,6 +63,16 @@ class Stage:
     def pbx_port(self) -> int:
         """The demo PBX, UDP."""
         return self.port + 10
+
+    @property
+    def pbx_address(self) -> str:
+        """The demo PBX's host and port."""
+        return f"127.0.0.1:{self.pbx_port}"
+
+    @property
+    def demo_note(self) -> Path:
+        """Where a run notes the demo PBX's address, so that the next one knows a line that is not the demo's."""
+        return self.data / "demo-pbx"
 
     @property
     def issuer_key(self) -> Path:
@@ -133,14 +145,18 @@ def make_keys(path: Path) -> bool:
     return True
 
 
-def seed_commands(stage: Stage) -> list[tuple[list[str], str]]:
-    """Arguments of `python -m addon admin` that make the sample tenants, users and lines, with what each reads."""
+def seed_commands(stage: Stage, own_pbx: frozenset[str] = frozenset()) -> list[tuple[list[str], str]]:
+    """Arguments of `python -m addon admin` that make the sample tenants, users and lines, with what each reads.
+
+    Tenants with an own PBX in place of the demo one keep its line, extensions and passwords.
+    """
     commands = [
         (["add-tenant", "--id", tenant, "--name", name, "--domain", domain, "--region", region], "")
         for tenant, (name, domain, region) in TENANTS.items()
     ]
-    commands += [(["add-line", "--tenant", t, "--registrar", f"127.0.0.1:{stage.pbx_port}"], "") for t in TENANTS]
-    for p in PLAYERS.values():
+    demo = [tenant for tenant in TENANTS if tenant not in own_pbx]
+    commands += [(["add-line", "--tenant", t, "--registrar", stage.pbx_address], "") for t in demo]
+    for p in (player for player in PLAYERS.values() if player.tenant in demo):
         user = ["add-user", "--tenant", p.tenant, "--id", p.sub, "--name", p.name, "--email", p.email]
         user += ["--extension", p.extension, *(["--desk", p.desk] if p.desk else []), "--password-stdin"]
         commands.append((user, password_of(p.extension)))
@@ -191,21 +207,38 @@ class Supervisor:
         self.say(f"  {'started again' if again else 'started'}: {name} (pid {process.pid}, log {log})")
         return child
 
+    async def _admin(self, arguments: Sequence[str], typed: str = "") -> tuple[int, str]:
+        """Exit status and output of one `python -m addon admin`."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "addon", "admin", *arguments),
+            env=dict(self.env),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await process.communicate(f"{typed}\n".encode())
+        return process.returncode or 0, out.decode(errors="replace")
+
+    async def _has_own_pbx(self, tenant: str, demo: str) -> bool:
+        _, shown = await self._admin(("show", "--tenant", tenant))
+        lines = _LINE.findall(shown)
+        return bool(lines) and demo not in lines
+
     async def seed(self) -> None:
-        """Create tenants, users and lines through the add-on's own commands; repeating changes nothing."""
-        for arguments, typed in seed_commands(self.stage):
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "addon", "admin", *arguments),
-                env=dict(self.env),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            out, _ = await process.communicate(f"{typed}\n".encode())
-            if process.returncode:
-                shown = out.decode(errors="replace")[-1500:]
-                raise CannotRun(f"`python -m addon admin {' '.join(arguments)}` failed:\n{shown}")
+        """Create tenants, users and lines through the add-on's own commands; what an administrator set stays."""
+        note, own = self.stage.demo_note, frozenset[str]()
+        if note.exists():
+            demo = note.read_text()
+            found = await asyncio.gather(*(self._has_own_pbx(tenant, demo) for tenant in TENANTS))
+            own = frozenset(tenant for tenant, other in zip(TENANTS, found, strict=True) if other)
+            for tenant in own:
+                self.say(f"  {tenant} keeps its own PBX")
+        for arguments, typed in seed_commands(self.stage, own):
+            status, shown = await self._admin(arguments, typed)
+            if status:
+                raise CannotRun(f"`python -m addon admin {' '.join(arguments)}` failed:\n{shown[-1500:]}")
+        note.write_text(self.stage.pbx_address)
 
     async def died(self) -> Child:
         """The first child that ends by itself."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from workbench.supervisor import CannotRun, Stage, Supervisor, ended, seed_commands
+from workbench.supervisor import CannotRun, Stage, Supervisor, ended, make_keys, seed_commands
 
 pytestmark = pytest.mark.loopback
 
 
 def supervisor(tmp_path: Path) -> Supervisor:
-    stage = Stage(18080, tmp_path, tmp_path / "keys.json")
+    stage = Stage(18080, tmp_path, tmp_path / "keys.json", "client-secret")
     return Supervisor(stage, stage.environment({"PATH": os.environ["PATH"], "GAE_ENV": "standard"}), lambda text: None)
 
 
@@ -53,3 +53,17 @@ def test_children_are_told_what_they_need_and_nothing_of_app_engine(tmp_path: Pa
     assert env["TELEPHONY_WS_URL"] == "ws://127.0.0.1:18082/phone"
     assert env["PEOPLE_API_URL"].startswith("http://127.0.0.1:18081/")
     assert len(seed_commands(Stage(18080, tmp_path, tmp_path))) == 7
+
+
+async def test_a_tenant_with_its_own_pbx_keeps_it_and_the_demo_follows_its_port(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys.json")
+    first, said = supervisor(tmp_path), list[str]()
+    await first.seed()
+    own = ("add-line", "--tenant", "acme", "--registrar", "127.0.0.1:5999")
+    assert (await first._admin(own))[0] == 0
+    stage = Stage(18180, tmp_path, tmp_path / "keys.json", "client-secret")
+    second = Supervisor(stage, stage.environment({"PATH": os.environ["PATH"]}), said.append)
+    await second.seed()
+    assert said == ["  acme keeps its own PBX"]
+    assert "127.0.0.1:5999" in (await second._admin(("show", "--tenant", "acme")))[1]
+    assert "127.0.0.1:18190" in (await second._admin(("show", "--tenant", "zeta")))[1]
