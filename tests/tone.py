@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -66,3 +67,38 @@ async def until(true: object, seconds: float = 8.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # type: ignore[operator]
             await asyncio.sleep(0.02)
+
+
+class Listener(Protocol):
+    """Somebody who keeps what they hear: a webphone, a phone behind a PBX."""
+
+    @property
+    def rate_hz(self) -> int: ...
+
+    def place(self) -> Any: ...
+
+    def since(self, place: Any) -> Pcm: ...
+
+
+async def listen(who: Listener, seconds: float = 0.5) -> Pcm:
+    """What arrives in the next seconds."""
+    place = who.place()
+    await asyncio.sleep(seconds)
+    return who.since(place)
+
+
+async def hears_note(who: Listener, hz: float, within_seconds: float = 8.0) -> None:
+    """Wait until half a second of somebody's audio is that note; raises AssertionError with what it was instead."""
+    deadline, pcm = asyncio.get_running_loop().time() + within_seconds, np.empty(0, np.int16)
+    while asyncio.get_running_loop().time() < deadline:
+        pcm = await listen(who)
+        if len(pcm) > who.rate_hz // 4 and hears(pcm, hz, who.rate_hz):
+            return
+    raise AssertionError(f"{who!r:.80} hears {loudest_hz(pcm, who.rate_hz):.0f} Hz instead of {hz:.0f}")
+
+
+async def hears_nothing(who: Listener, seconds: float = 0.6, after_seconds: float = 0.4) -> None:
+    """Once the buffers are empty no note reaches them."""
+    await asyncio.sleep(after_seconds)
+    pcm = await listen(who, seconds)
+    assert loudest_hz(pcm, who.rate_hz) == 0.0, f"{who!r:.80} hears {loudest_hz(pcm, who.rate_hz):.0f} Hz"

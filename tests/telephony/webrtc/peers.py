@@ -27,10 +27,11 @@ class Humming(MediaStreamTrack):
 
     def __init__(self, hz: float) -> None:
         super().__init__()
-        self.hz, self.at, self.began = hz, 0, asyncio.get_running_loop().time()
+        self.hz, self.at, self.began = hz, 0, 0.0
 
     async def recv(self) -> av.AudioFrame:
         loop = asyncio.get_running_loop()
+        self.began = self.began or loop.time()
         await asyncio.sleep(max(0.0, self.began + self.at / RATE - loop.time()))
         sound = np.sin(2 * np.pi * self.hz * (self.at + np.arange(960)) / RATE) * 8000
         frame = av.AudioFrame.from_ndarray(sound.astype(np.int16).reshape(1, -1), format="s16", layout="mono")

@@ -1,0 +1,64 @@
+"""Programs that we did not write: whether they are here, free ports for them, and their end with ours."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import random
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+PACKAGES = {"baresip": "baresip-core", "sipp": "sip-tester", "kamailio": "kamailio"}
+FIRST, LAST = 20200, 32000
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def missing() -> str:
+    """The Debian packages that have to be installed first, "" when all are."""
+    absent = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    return f"missing: apt-get install {' '.join(absent)}" if absent else ""
+
+
+def free_block(count: int) -> int:
+    """The first of `count` ports in a row that are free for TCP and UDP, below the ephemeral range."""
+    for _ in range(200):
+        first = random.randrange(FIRST, LAST - count)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for port in range(first, first + count):
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))
+            return first
+    raise OSError(f"no {count} free ports in a row")
+
+
+def _ends_with_us() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def start(
+    command: Sequence[str], log: Path, *, folder: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Run with both outputs appended to `log`; it gets SIGTERM when we are killed."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            list(command), cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            preexec_fn=_ends_with_us,
+        )  # fmt: skip
+
+
+def stop(process: subprocess.Popen[bytes] | None, seconds: float = 4.0) -> None:
+    """SIGTERM, then SIGKILL, to this process alone."""
+    if process is None:
+        return
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    if process.poll() is None:
+        process.kill()
+    process.wait()
