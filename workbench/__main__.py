@@ -1,10 +1,11 @@
-"""`python -m workbench run | site | pbx | event | settings | shots`: the product on one machine, without Google."""
+"""`python -m workbench run | admin | site | pbx | event | settings | shots`: the product on one machine, without Google."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workbench", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("run", help="start the whole product and print its address")
+    admin = verbs.add_parser("admin", help="python -m addon admin with the settings of run: another PBX, users")
+    admin.add_argument("words", nargs=argparse.REMAINDER)
     verbs.add_parser("site", help="only the workbench's own site (run starts it)")
     pbx = verbs.add_parser("pbx", help="only the demo PBX (run starts it)")
     pbx.add_argument("--port", type=int, required=True)
@@ -76,6 +79,9 @@ def main() -> int:
         return 0
     try:
         stage = _stage()
+        if arguments.verb == "admin":
+            command = (sys.executable, "-m", "addon", "admin", *arguments.words)
+            return subprocess.call(command, env=stage.environment(os.environ))  # noqa: S603 -- words of who sits here
         if arguments.verb == "pbx":
             return pbx.main(arguments.port)
         if arguments.verb == "event":

@@ -69,7 +69,7 @@ class Stand:
     def seed(self, *words: str, typed: str = "") -> None:
         """One `python -m addon admin` command while nothing runs yet."""
         said: list[str] = []
-        assert admin_run(words, self.tenancy, True, io.StringIO(f"{typed}\n"), said.append, lambda _: True) == 0, said
+        assert admin_run(words, self.tenancy, self.ports, True, io.StringIO(f"{typed}\n"), said.append) == 0, said
 
     def admin(self, *words: str, typed: str = "") -> str:
         """The same as an administrator does it: a command of its own beside the running product."""

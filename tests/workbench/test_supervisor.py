@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -67,3 +68,23 @@ async def test_a_tenant_with_its_own_pbx_keeps_it_and_the_demo_follows_its_port(
     assert said == ["  acme keeps its own PBX"]
     assert "127.0.0.1:5999" in (await second._admin(("show", "--tenant", "acme")))[1]
     assert "127.0.0.1:18190" in (await second._admin(("show", "--tenant", "zeta")))[1]
+
+
+def test_the_administrators_commands_run_with_the_settings_of_the_run(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys.json")
+    env = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path),
+        "KEYS_FILE": str(tmp_path / "keys.json"),
+        "PORT": "18080",
+    }
+
+    def admin(*words: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "workbench", "admin", *words]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout + done.stderr
+
+    assert admin("add-tenant", "--id", "acme", "--name", "Acme", "--domain", "acme.example")[0] == 0
+    assert admin("add-line", "--tenant", "acme", "--registrar", "127.0.0.1:5070")[0] == 0
+    assert "127.0.0.1:5070" in admin("show", "--tenant", "acme")[1]
+    assert admin("show", "--tenant", "nobody")[0] == 2
