@@ -180,8 +180,11 @@ def test_an_edited_or_removed_audit_line_is_found(acme: TenantStore, documents: 
 
 def test_line_passwords_are_sealed_for_their_line(acme: TenantStore, documents: SqliteDocuments) -> None:
     saved = acme.lines.put(line())
-    assert saved.rev == 1 and acme.lines.put(line()).rev == 1
-    assert acme.lines.put(replace(line(), register_seconds=60)).rev == 2
+    assert (saved.rev, acme.lines.put(line()).rev, acme.lines.put(replace(line(), register_seconds=60)).rev) == (
+        1,
+        1,
+        2,
+    )
     stored = documents.get("tenants/acme/lines/pbx")
     assert stored is not None and "CANARY" not in str(stored.body)
     found = acme.lines.get(LineId("pbx"))
