@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contract.calls import CallId
 from contract.numbers import TenantId, UserId
@@ -28,5 +28,5 @@ class UploadGrant:
     """
 
     object: str
-    url: str
+    url: str = field(repr=False)
     chunk_bytes: int = 262144

@@ -137,7 +137,7 @@ def loads(data: bytes, expected: type[T] | None = None) -> T:
 class Keys:
     """Live keys of one direction and purpose: `kid` -> secret; the first signs, every one verifies."""
 
-    secrets: Mapping[str, bytes]
+    secrets: Mapping[str, bytes] = dataclasses.field(repr=False)
 
     def current(self) -> tuple[str, bytes]:
         """The signing key."""

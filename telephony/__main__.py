@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 
+from telephony import logs
 from telephony.carriers import build_carriers
 from telephony.config import BadConfig, Config, read_config
 from telephony.server import serve
@@ -23,6 +24,7 @@ log = logging.getLogger("telephony")
 async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(logs.loop_met_error)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await serve(
@@ -34,16 +36,19 @@ async def _serve(config: Config) -> None:
 
 
 def main() -> int:
-    """The exit status: 2 for settings that cannot be used."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("aioice").setLevel(logging.WARNING)
+    """The exit status: 2 for settings that cannot be used, 1 for an error."""
+    logs.set_up(sys.stderr)
     try:
         config = read_config(os.environ)
     except BadConfig as error:
         print("telephony cannot start:", *error.problems, sep="\n  ", file=sys.stderr)
         return 2
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
-        runner.run(_serve(config))
+        try:
+            runner.run(_serve(config))
+        except Exception:
+            log.critical("telephony stopped by an error", exc_info=True)
+            return 1
     return 0
 
 

@@ -83,7 +83,10 @@ class RouteLog(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Name the route, not the path; a request that could not even be read has none."""
-        resource = request.match_info.route.resource if isinstance(request, web.Request) else None
+        try:
+            resource = request.match_info.route.resource if isinstance(request, web.Request) else None
+        except AssertionError:  # aiohttp asserts that a request was routed; one that is no HTTP never was
+            resource = None
         route = resource.canonical if resource is not None else "(no route)"
         self.logger.info("%s %s %d in %.0f ms", request.method, route, response.status, time * 1000)
 

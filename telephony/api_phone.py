@@ -60,7 +60,7 @@ def flag(params: dict[str, Any], name: str) -> bool:
 class Page:
     """One open window: its outgoing queue and its role."""
 
-    session: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    session: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
     role: str = "remote"
     alive_at: float = 0.0
     person: Person | None = None

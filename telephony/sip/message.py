@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from telephony.errors import ParseError
 from telephony.sip.uri import NameAddr, Via, split_outside
@@ -38,14 +38,14 @@ _FORBIDDEN = re.compile(r"[\r\n]|(?<!\\)\x00")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request (`method`, `uri`) or a response (`status`, `reason`)."""
+    """A request (`method`, `uri`) or a response (`status`, `reason`); its picture quotes nobody."""
 
     method: str = ""
-    uri: str = ""
+    uri: str = field(default="", repr=False)
     status: int = 0
-    reason: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
+    reason: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def is_request(self) -> bool:

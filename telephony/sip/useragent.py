@@ -82,7 +82,7 @@ class _Rate:
         return self.count <= PER_SECOND
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class UserAgent(asyncio.DatagramProtocol):
     """`is_peer` decides by source address who is heard at all; strangers get silence."""
 
