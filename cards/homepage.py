@@ -23,15 +23,13 @@ def _live(call: LiveCall, texts: Texts) -> DecoratedText:
     return DecoratedText(f"<b>{party_name(call.peer, texts)}</b>", top, bottom, way, button=hang_up)
 
 
-def _reach(presence: Presence | None, user: User, texts: Texts) -> DecoratedText:
+def _reach(presence: Presence | None, texts: Texts) -> DecoratedText:
     if presence is None:
         words, why, icon = "home.reach_unknown", "home.why_unknown", "CLOCK"
     elif presence.problem:
         words, why, icon = "home.reach_nothing", f"home.problem.{presence.problem}", "CLOCK"
     elif presence.webphone:
         words, why, icon = "home.reach_window", "", "PHONE"
-    elif user.desk:
-        words, why, icon = "home.reach_desk", "home.why_desk", "PHONE"
     else:
         words, why, icon = "home.reach_nothing", "home.why_nothing", "CLOCK"
     return DecoratedText(texts.html(words), texts.html("home.reach"), texts.html(why) if why else "", icon)
@@ -67,7 +65,7 @@ def homepage_card(
         (
             section(*live, header=texts.t("home.live") if live else ""),
             section(
-                _reach(presence, user, texts),
+                _reach(presence, texts),
                 _with(user, settings, texts),
                 ButtonList((phone_button(texts), settings_button(texts))),
             ),
