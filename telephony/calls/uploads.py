@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +50,10 @@ class Store(Protocol):
 
 @dataclass(slots=True)
 class Uploader:
-    """Works through the journal's tapes; `live` tells which calls still write."""
+    """Works through the journal's tapes; `live` tells which calls still write.
+
+    Storage that is away is asked again for `most_seconds` (a week); then, or when it refuses, nothing is kept.
+    """
 
     journal: Journal
     store: Store
@@ -59,7 +64,8 @@ class Uploader:
     on_event: Callable[[], None]
     first_wait_seconds: float = 1.0
     longest_wait_seconds: float = 300.0
-    most_tries: int = 300
+    most_seconds: float = 7 * 86400.0
+    now: Callable[[], float] = time.time
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: set[str] = field(default_factory=set)
 
@@ -83,7 +89,7 @@ class Uploader:
         tenant, user = TenantId(value["facts"]["tenant"]), UserId(value["facts"]["user"])
         event: RecordingReady | RecordingFailed | None = None
         reason = "storage-away"
-        for tries in range(self.most_tries):
+        for tries in itertools.count():
             try:
                 event = await self._once(call, tenant, user, value)
                 break
@@ -92,12 +98,14 @@ class Uploader:
                 break
             except Exception as error:
                 log.warning("a recording waits for storage", extra={"call": call, "error": type(error).__name__})
+                if self.now() - value["notice_ended_at"] > self.most_seconds:
+                    break
                 wait = min(self.longest_wait_seconds, self.first_wait_seconds * 2 ** min(tries, 12))
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))
         event = event or RecordingFailed(f"{call}:recording", 2, call, tenant, user, reason)
         await asyncio.to_thread(self.journal.commit, outbox.stored(event), [key])
-        if isinstance(event, RecordingReady) or reason == "discarded":
-            await asyncio.to_thread(self.forget, call)
+        # A recording that can never be stored has no retention date: nothing of it may stay here.
+        await asyncio.to_thread(self.forget, call)
         self._busy.discard(key)
         self.on_event()
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -88,9 +89,9 @@ class _Store:
 
 
 @pytest.mark.parametrize("refused", [True, False])
-async def test_recording_is_retried_and_forgotten_only_when_kept(tmp_path: Path, refused: bool) -> None:
+async def test_recording_is_retried_and_its_fate_told_before_it_is_forgotten(tmp_path: Path, refused: bool) -> None:
     journal = Journal(tmp_path / "log")
-    value = {"facts": {"tenant": "acme", "user": "alice"}, "notice_ended_at": 5.0, "cut_short": True}
+    value = {"facts": {"tenant": "acme", "user": "alice"}, "notice_ended_at": time.time(), "cut_short": True}
     journal.commit({"tape/c1": value})
     (tmp_path / "c1.wav").write_bytes(b"RIFF")
     steps: list[str] = []
@@ -118,7 +119,7 @@ async def test_recording_is_retried_and_forgotten_only_when_kept(tmp_path: Path,
     (entry,) = journal.items("event/").values()
     event = wire.loads(entry["wire"].encode())
     assert type(event).__name__ == ("RecordingFailed" if refused else "RecordingReady")
-    assert steps == ([] if refused else ["uploaded", "forgotten"])
+    assert steps == (["forgotten"] if refused else ["uploaded", "forgotten"])
     assert refused or event.cut_short
 
 
