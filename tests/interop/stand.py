@@ -40,7 +40,7 @@ from workbench.tokens import Issuer, private_key_pem
 
 LINE = LineId("pbx")
 UNRECORDED = RecordingPlan(False, RecordingRule.USER_OFF)
-UP_SECONDS = 30.0
+UP_SECONDS, BUSY_SECONDS = 30.0, 10.0
 
 
 @dataclass
@@ -171,7 +171,10 @@ class Stand:
             Party(to),
             UNRECORDED,
         )
-        result = await self.command(replace(made, **more))
+        command = replace(made, **more)
+        async with asyncio.timeout(BUSY_SECONDS):
+            while (result := await self.command(command)).reason == "overloaded":
+                await asyncio.sleep(0.2)
         assert result.accepted, result.reason
         return made.call
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.peers.programs import start, stop
+from tests.peers.programs import path_of, start, stop
 
 TEMPLATE = Path(__file__).with_name("kamailio.cfg")
 PROBE = (
@@ -46,7 +46,19 @@ class Kamailio:
             text = text.replace(f"@{word}@", value)
         config = self.folder / "kamailio.cfg"
         config.write_text(text)
-        command = ["kamailio", "-f", str(config), "-m", "32", "-M", "4", "-w", str(self.folder), "-Y", str(self.folder)]
+        command = [
+            str(path_of("kamailio")),
+            "-f",
+            str(config),
+            "-m",
+            "32",
+            "-M",
+            "4",
+            "-w",
+            str(self.folder),
+            "-Y",
+            str(self.folder),
+        ]
         self.process = start([*command, "-DD", "-E"], self.folder / "log")
         self._until_it_answers()
 

@@ -20,8 +20,13 @@ _LIBC = ctypes.CDLL(None)
 
 def missing() -> str:
     """The Debian packages that have to be installed first, "" when all are."""
-    absent = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    absent = [package for program, package in PACKAGES.items() if path_of(program) is None]
     return f"missing: apt-get install {' '.join(absent)}" if absent else ""
+
+
+def path_of(program: str) -> str | None:
+    """Where it is, also when a user's PATH leaves out the folder of daemons."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin")
 
 
 def free_block(count: int) -> int:
