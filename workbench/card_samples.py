@@ -190,8 +190,8 @@ def _choices(sample: Sample) -> dict[str, Card]:
     } | {f"consent-{kind.value}": consent_card(kind, consent, E164, texts=texts) for kind in ConsentKind}
 
 
-def all_cards(language: str, name: str = "", number: str = "098 765 4321") -> dict[str, Card]:
-    """Every card by a name of its own; `name` and `number` are the untrusted texts."""
+def all_cards(language: str, name: str = "", number: str = "098 765 4321", organisation: str = "") -> dict[str, Card]:
+    """Every card by a name of its own; `name`, `number` and `organisation` are the untrusted texts."""
     texts = Texts(language, "America/Guayaquil")
-    sample = Sample(texts, name or "Ana Pérez", number, name or "QuitoTech")
+    sample = Sample(texts, name or "Ana Pérez", number, organisation or name or "QuitoTech")
     return _people(sample) | _home(sample) | _calls(sample) | _choices(sample)

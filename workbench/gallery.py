@@ -19,14 +19,15 @@ async def _page(request: web.Request) -> web.Response:
 
 
 async def _cards(request: web.Request) -> web.Response:
-    """Sample cards by name; `locale`, and `name` and `number` for the texts that others wrote."""
-    query = request.query
+    """Sample cards by name; `locale`, and `name`, `number`, `organisation` for the texts that others wrote."""
+    query = dict(request.query) | (await request.json() if request.can_read_body else {})
     locale = query.get("locale", "en")
     if locale not in LANGUAGES:
         raise web.HTTPNotFound
-    number = query.get("number", "098 765 4321")[:MAX_TEXT]
+    default = {"name": "", "number": "098 765 4321", "organisation": ""}
+    texts = [str(query.get(field, known))[:MAX_TEXT] for field, known in default.items()]
     links = Links(f"{request.scheme}://{request.host}")
-    found = all_cards(locale, query.get("name", "")[:MAX_TEXT], number)
+    found = all_cards(locale, *texts)
     return web.json_response({name: card_json(card, links) for name, card in found.items()})
 
 
@@ -35,6 +36,7 @@ def routes() -> list[web.AbstractRouteDef]:
     return [
         web.get("/gallery", _page),
         web.get("/api/gallery", _cards),
+        web.post("/api/gallery", _cards),
         web.static("/icons", WEB / "icons"),
         web.static("/static/cards", WEB / "cards"),
         web.static("/static/workbench", WEB / "workbench"),

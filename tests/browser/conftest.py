@@ -17,6 +17,9 @@ from playwright.sync_api import Browser, Playwright
 from workbench.server import Bench, make_app
 from workbench.tokens import Issuer, private_key_pem
 
+FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+FLAGS += ["--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection"]
+
 
 @dataclass
 class Stand:
@@ -52,7 +55,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is missing: apt-get install chromium")
-    browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
     yield browser
     browser.close()
 

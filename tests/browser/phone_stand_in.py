@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aioice.ice
@@ -20,13 +21,33 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from av import AudioFrame
 from jinja2 import Environment, FileSystemLoader
 
+from addon.doors.browser import policy
+
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 48000
-PEER = {"address": "+59322345678", "name": "Ada Lovelace"}
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {ws}; img-src 'self'; "
-    "media-src 'self' blob:; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
-)
+PEER = {"address": "+59322345678", "name": "Ada Lovelace", "shown": "+593 2 234 5678"}
+SETTINGS: dict[str, Any] = {
+    "record_calls": False,
+    "retention_days": 30,
+    "device": "browser",
+    "language": "en",
+    "rev": 1,
+    "may_record": True,
+    "retention_max_days": 365,
+    "has_desk": True,
+    "consent": {"granted": True, "at": 1795500000.0, "version": "2026-11"},
+    "consent_version": "2026-12",
+}
+PLAN: dict[str, Any] = {
+    "may_call": True,
+    "shown": "+593 2 234 5678",
+    "lines": ["You talk in the phone window.", "Not recorded: you switched recording off."],
+}
+
+
+def csp(ws_url: str) -> str:
+    """The product's own policy."""
+    return policy(SimpleNamespace(telephony_ws_url=ws_url), "n")  # type: ignore[arg-type]
 
 
 class Tone(MediaStreamTrack):
@@ -60,20 +81,13 @@ class PhoneStand:
     phone: web.WebSocketResponse | None = None
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     heard: list[np.ndarray] = field(default_factory=list)
-    settings: dict[str, Any] = field(
-        default_factory=lambda: {
-            "record_calls": False,
-            "retention_days": 30,
-            "device": "browser",
-            "language": "en",
-            "rev": 1,
-            "may_record": True,
-            "retention_max_days": 365,
-            "has_desk": True,
-            "consent": {"granted": True, "at": 1795500000.0, "version": "2026-11"},
-            "consent_version": "2026-12",
-        }
-    )
+    settings: dict[str, Any] = field(default_factory=lambda: dict(SETTINGS))
+    plan: dict[str, Any] = field(default_factory=lambda: dict(PLAN))
+    line: dict[str, Any] = field(default_factory=lambda: {"registered": True, "problem": ""})
+    peer: dict[str, Any] = field(default_factory=lambda: dict(PEER))
+    has_history: bool = True
+    others: list[dict[str, Any]] = field(default_factory=list)
+    refusal: dict[str, Any] | None = None
     seq: int = 0
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     peers: set[RTCPeerConnection] = field(default_factory=set)
@@ -93,11 +107,15 @@ class PhoneStand:
         self.heard.clear()
         self.signed_in = self.consented = True
         self.refuse_ticket = False
+        self.settings, self.plan, self.peer = dict(SETTINGS), dict(PLAN), dict(PEER)
+        self.line, self.has_history, self.refusal = {"registered": True, "problem": ""}, True, None
+        self.others = []
 
     async def change(self, call: str, **values: Any) -> None:
         """Set values of a call and tell every window."""
         self.seq += 1
-        self.calls[call] = snapshot(call) | self.calls.get(call, {}) | values | {"seq": self.seq}
+        peer = {name: self.peer[name] for name in ("address", "name")}
+        self.calls[call] = snapshot(call) | {"peer": peer} | self.calls.get(call, {}) | values | {"seq": self.seq}
         told = self.calls[call]
         if told["state"] == "ended":
             del self.calls[call]
@@ -151,13 +169,12 @@ class PhoneStand:
             if self.phone is None or self.phone.closed:
                 self.phone = socket
             role = "phone" if socket is self.phone else "remote"
-            line = {"registered": True, "problem": ""}
             return {
                 "session": str(id(socket)),
                 "seq": self.seq,
                 "role": role,
                 "calls": list(self.calls.values()),
-                "line": line,
+                "line": self.line,
             }
         if method == "session.take":
             if self.phone is not None and not self.phone.closed:
@@ -205,8 +222,10 @@ class PhoneStand:
         if method != "GET" and path != "/session" and request.headers.get("X-CTC-CSRF") != "c1":
             return web.json_response({"error": {"kind": "csrf", "text": "csrf"}}, status=403)
         if path == "/api/calls" and method == "POST":
+            if self.refusal:
+                return web.json_response({"error": self.refusal}, status=403)
             if not self.consented:
-                return web.json_response({"error": {"kind": "consent_required", "text": ""}}, status=409)
+                return web.json_response({"error": {"kind": "consent-required", "text": ""}}, status=409)
             await self.change(body["id"], state="dialing", media="wanted", recording_rule="user-off")
             return web.json_response({"call": body["id"], "shown": body["to"], "lines": []}, status=201)
         if path == "/api/phone/ticket" and self.refuse_ticket:
@@ -219,8 +238,18 @@ class PhoneStand:
         return web.json_response(self.answer(path))
 
     def answer(self, path: str) -> Any:
-        kept = {"id": "r1", "purge_at": time.time() + 86400 * 20, "seconds": 65}
-        past = {"peer": PEER, "started_at": time.time() - 3600}
+        kept = {"purge_at": time.time() + 86400 * 20, "seconds": 65, "held": False, "cut": False}
+        past = {"peer": self.peer, "started_at": time.time() - 3600}
+        if self.others and path in {"/api/calls", "/api/recordings"}:
+            facts = {
+                "direction": "inbound",
+                "outcome": "completed",
+                "talk_seconds": 3,
+                "missed": False,
+                "recording": kept,
+            }
+            rows = [past | facts | {"call": f"o{n}", "peer": peer} for n, peer in enumerate(self.others)]
+            return {path.removeprefix("/api/"): rows}
         return {
             "/api/me": {
                 "user": {"id": "alice", "name": "Alice", "email": "a@acme.example", "extension": "1001"},
@@ -228,16 +257,14 @@ class PhoneStand:
             },
             "/session": {"dial": "600"},
             "/api/phone/ticket": {"ticket": "t", "url": ""},
-            "/api/plan": {
-                "may_call": True,
-                "shown": "+593 2 234 5678",
-                "lines": ["Not recorded: recording is off", "Calls from your browser"],
-            },
+            "/api/plan": self.plan,
             "/api/settings": self.settings,
-            "/api/recordings": {"recordings": [past | {"call": "p2", "recording": kept}]},
+            "/api/recordings": {"recordings": [past | {"call": "p2", "recording": kept}] if self.has_history else []},
             "/api/calls/p2": past | {"call": "p2", "recording": kept},
             "/api/calls": {
-                "calls": [
+                "calls": []
+                if not self.has_history
+                else [
                     past
                     | {
                         "call": "p1",
@@ -267,12 +294,12 @@ class PhoneStand:
             f"{name}.html"
         )
         text = html.render(locale=request.query.get("hl", "en"), ws_url=ws, base_url="", csp_nonce="n")
-        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": CSP.format(ws=ws)})
+        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": csp(ws)})
 
 
 def snapshot(call: str) -> dict[str, Any]:
     return {
-        "call": call, "direction": "outbound", "state": "dialing", "peer": PEER, "device": "browser", "started_at": time.time(),
+        "call": call, "direction": "outbound", "state": "dialing", "device": "browser", "started_at": time.time(),
         "answered_at": None, "held": False, "muted": False, "recording": "off", "recording_rule": "user-off", "media": "none", "media_round": 1,
         "outcome": None, "sip_status": 0,
     }  # fmt: skip
@@ -287,6 +314,7 @@ def running() -> Iterator[PhoneStand]:
     async def up() -> web.AppRunner:
         app = web.Application()
         app.router.add_static("/web", ROOT / "web")
+        app.router.add_static("/icons", ROOT / "web/icons")
         for path in ("/phone", "/settings", "/recordings/{id}"):
             app.router.add_get(path, stand.page)
         app.router.add_get("/ws", stand.socket)

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.phone_stand_in import PhoneStand, running
+from tests.browser.watch import Watch
 
 pytestmark = pytest.mark.browser
 FFT = """async () => { const c = new AudioContext(); await c.resume(); const a = c.createAnalyser(); a.fftSize = 16384;
@@ -186,3 +187,76 @@ def test_nobody_signed_in_gets_the_way_in(context: BrowserContext, phone_stand: 
     phone_stand.signed_in = False
     page = opened(context, phone_stand)
     expect(page.get_by_role("link", name="Sign in with Google")).to_have_attribute("href", "/login?next=/phone")
+
+
+def test_the_text_that_is_agreed_to_is_the_one_in_force(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    phone_stand.consented = False
+    page = opened(context, phone_stand)
+    expect(page.get_by_text("Ready")).to_be_visible()
+    page.keyboard.type("600")
+    expect(page.locator("#plan strong")).to_be_visible()
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.get_by_text(f"Text version {phone_stand.settings['consent_version']}")).to_be_visible()
+    expect(page.get_by_text("After your answer, +593 2 234 5678 is called.")).to_be_visible()
+    expect(page.get_by_role("main")).to_be_focused()
+    page.get_by_role("button", name="Do not record").click()
+    expect(page.locator("#word")).to_have_text("Connected")
+    assert ("POST /api/consents", {"kind": "recording", "granted": False}) in phone_stand.asked
+
+
+def test_a_lost_or_replaced_session_has_a_way_back(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    page = opened(context, phone_stand)
+    expect(page.get_by_text("Ready")).to_be_visible()
+    phone_stand.do(phone_stand.tell("session.replaced", {}))
+    phone_stand.do(phone_stand.drop())
+    page.get_by_role("button", name="Connect here").click()
+    expect(page.get_by_text("Ready")).to_be_visible()
+    phone_stand.refuse_ticket = True
+    phone_stand.do(phone_stand.drop())
+    expect(page.get_by_role("alert")).to_contain_text("No connection")
+    page.clock.install()
+    phone_stand.refuse_ticket = False
+    page.get_by_role("button", name="Try now").click()
+    expect(page.get_by_text("Ready")).to_be_visible()
+
+
+def test_devices_are_chosen_in_a_call_with_a_level(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    page = opened(context, phone_stand)
+    dial(page)
+    page.get_by_role("button", name="Devices").click()
+    meter = page.get_by_role("meter", name="Microphone level")
+    soon(lambda: int(meter.get_attribute("aria-valuenow") or 0) > 3)
+    microphone = page.get_by_label("Microphone", exact=True)
+    assert microphone.locator("option").count() > 1
+    microphone.select_option(index=1)
+    soon(lambda: abs(phone_stand.tone_heard_hz() - 1000) < 10 if len(phone_stand.heard) > 60 else False)
+    assert page.get_by_role("link").count() == 0, "nothing in a call leads away from it"
+    page.get_by_role("button", name="Mute").click()
+    soon(lambda: meter.get_attribute("aria-valuenow") == "0")
+
+
+def test_a_silent_microphone_is_named(context: BrowserContext, phone_stand: PhoneStand) -> None:
+    context.add_init_script(
+        """navigator.mediaDevices.getUserMedia = async () => {
+          const c = new AudioContext(); return c.createMediaStreamDestination().stream; };"""
+    )
+    page = opened(context, phone_stand)
+    page.get_by_role("navigation").get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Test microphone").click()
+    expect(page.get_by_text("This microphone is silent")).to_be_visible(timeout=9000)
+
+
+def test_each_page_is_light_and_quiet(talker: Browser, phone_stand: PhoneStand) -> None:
+    total = {}
+    phone_stand.reset()
+    for path in ("/phone", "/settings", "/recordings/p2"):
+        page = talker.new_context().new_page()
+        watch = Watch(page)
+        page.goto(phone_stand.url + path)
+        expect(page.locator("main")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        total[path] = sum(watch.weights.values())
+        watch.assert_quiet()
+        page.context.close()
+    print("\nbytes:", total)
+    assert all(10_000 < size < 150_000 for size in total.values())

@@ -257,12 +257,12 @@ def test_a_bookmark_signs_in_with_google_and_settings_change_the_language(alice:
     assert page.url == alice.product.base + "/phone"
     page.goto(alice.product.base + "/settings")
     page.get_by_label("Language").select_option("es")
-    expect(page.get_by_role("status")).to_have_text("Saved")
+    expect(page.get_by_role("status")).to_have_text("Guardado")
     page.reload()
     expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
     page.get_by_label("Idioma").select_option("")
-    expect(page.get_by_role("status")).to_have_text("Guardado")
-    page.get_by_role("button", name="Cerrar sesión").click()
+    expect(page.get_by_role("status")).to_have_text("Saved")
+    page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="Google")).to_be_visible()
     alice.errors[:] = [error for error in alice.errors if "401" not in error]
 

@@ -142,7 +142,7 @@ export class CardView {
   header(card, deep) {
     const header = card.header;
     if (!header && !deep && !card.cardActions?.length) return null;
-    const bar = el("header", "gc-header");
+    const bar = el("div", "gc-header");
     if (deep) bar.append(this.iconButton("back", this.words.back, () => this.back()));
     if (header?.imageUrl) {
       const image = el("img", header.imageType === "CIRCLE" ? "gc-avatar gc-round" : "gc-avatar");
@@ -234,7 +234,7 @@ export class CardView {
   }
 
   footer(fixed) {
-    const bar = el("footer", "gc-footer");
+    const bar = el("div", "gc-footer");
     for (const [button, primary] of [[fixed.primaryButton, true], [fixed.secondaryButton, false]])
       if (button) bar.append(widgetNode({ buttonList: { buttons: [primary && !button.color ? { ...button, type: "FILLED" } : button] } }, this));
     return bar;

@@ -25,6 +25,15 @@ const PATHS = {
   record: 'M12 6a6 6 0 1 0 0 12 6 6 0 0 0 0-12z',
   in: 'M19 6.4 17.6 5 7 15.6V9H5v10h10v-2H8.4z',
   out: 'M9 5v2h6.6L5 17.6 6.4 19 17 8.4V15h2V5z',
+  missed: 'M19.6 7 12 14.6 6.4 9H11V7H3v8h2v-4.6l7 7 9-9z',
+  muted: 'M19 11h-2a5 5 0 0 1-.5 2.200l1.500 1.500A7 7 0 0 0 19 11zM15 11.200V5a3 3 0 0 0-6 0v.2zM4.300 3 3 4.300l6 6V11a3 3 0 0 0 4.300 2.700l1.500 1.500A5 5 0 0 1 7 11H5a7 7 0 0 0 6 6.900V21h2v-3.100a7 7 0 0 0 2.800-1l3.900 3.900 1.300-1.300z',
+  resume: 'M8 5v14l11-7z',
+  back: 'M20 11H7.800l5.600-5.600L12 4l-8 8 8 8 1.400-1.400L7.800 13H20z',
+  alert: 'M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm1 15h-2v-2h2zm0-4h-2V7h2z',
+  window: 'M19 4H5a2 2 0 0 0-2 2v12a2 2 0 0 0 2 2h14a2 2 0 0 0 2-2V6a2 2 0 0 0-2-2zm0 14H5V8h14z',
+  signal: 'M4 15h3v5H4zm6.500-5h3v10h-3zM17 4h3v16h-3z',
+  clock: 'M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 18a8 8 0 1 1 0-16 8 8 0 0 1 0 16zm1-13h-2v6l5 3 1-1.600-4-2.400z',
+  bin: 'M6 19a2 2 0 0 0 2 2h8a2 2 0 0 0 2-2V7H6zM19 4h-3.500l-1-1h-5l-1 1H5v2h14z',
 };
 
 export function icon(name) {
@@ -36,6 +45,13 @@ export function icon(name) {
   path.setAttribute('d', PATHS[name]);
   svg.append(path);
   return svg;
+}
+
+/** A round picture of initials; the name is beside it. */
+export function avatar(name) {
+  const initials = name.replace(/[^\p{L}\p{N} ]/gu, '').trim().split(/\s+/u).filter((word) => /^\p{L}/u.test(word));
+  const shown = [initials[0], initials.length > 1 ? initials.at(-1) : ''].map((word) => [...(word ?? '')][0] ?? '').join('');
+  return h('div', { class: 'avatar', 'aria-hidden': 'true' }, shown ? shown.toUpperCase() : icon('call'));
 }
 
 const sameKind = (a, b) =>

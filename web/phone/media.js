@@ -98,6 +98,11 @@ export class Media extends EventTarget {
     if (this.#mic) this.#mic.enabled = !muted;
   }
 
+  /** Whether a microphone is open and not muted. */
+  get listening() {
+    return Boolean(this.#mic?.enabled);
+  }
+
   release() {
     if (this.#peers.size) return;
     clearInterval(this.#meter?.timer);

@@ -10,6 +10,7 @@ import { Tones } from './tones.js';
 import { view } from './view.js';
 
 const STAY_MS = 600000;
+const SILENT_MS = 5000;
 const root = document.getElementById('root');
 const texts = await loadTexts(document.documentElement.lang);
 const { t } = texts;
@@ -18,18 +19,21 @@ const tones = new Tones();
 let notification = null;
 let planTimer = 0;
 let wanted = '';
+let heardAt = Date.now();
 
 const state = {
   user: null, link: 'connecting', role: 'remote', line: { registered: false, problem: '' }, calls: [], tab: 'keypad', number: '',
   plan: null, recents: null, missed: 0, devices: {}, chosen: {}, level: 0, quality: {}, refused: '', error: '', ended: null,
-  panel: '', sent: '', consent: null, now: Date.now() / 1000, shown: '',
+  panel: '', sent: '', consent: null, silent: false, written: {}, now: Date.now() / 1000, shown: '',
 };
 
 function show(change = {}) {
   Object.assign(state, change);
-  const wanted = view(state, texts);
-  if (root.firstElementChild) morph(root.firstElementChild, wanted);
-  else root.append(wanted);
+  const shown = view(state, texts);
+  const focused = root.contains(document.activeElement);
+  if (root.firstElementChild) morph(root.firstElementChild, shown);
+  else root.append(shown);
+  if (focused && !root.contains(document.activeElement)) root.querySelector('main')?.focus({ preventScroll: true });
 }
 
 function deviceId() {
@@ -101,7 +105,11 @@ line.addEventListener('session.role', ({ detail }) => {
 });
 line.addEventListener('line.status', ({ detail }) => show({ line: detail }));
 media.addEventListener('devices', ({ detail }) => show({ devices: detail }));
-media.addEventListener('level', ({ detail }) => detail !== state.level && show({ level: detail }));
+media.addEventListener('level', ({ detail }) => {
+  if (detail > 0 || !media.listening) heardAt = Date.now();
+  const silent = Date.now() - heardAt > SILENT_MS;
+  if (detail !== state.level || silent !== state.silent) show({ level: detail, silent });
+});
 media.addEventListener('refused', ({ detail }) => show({ refused: detail && (texts.has(`mic.${detail}`) ? detail : 'NotReadableError') }));
 media.addEventListener('quality', ({ detail }) => show({ quality: { ...state.quality, [detail.call]: detail.quality } }));
 media.addEventListener('failed', ({ detail }) => { if (!state.refused && detail.error.kind !== 'bad-state') show({ error: t('error.media-failed') }); });
@@ -136,12 +144,16 @@ async function place(to, id = crypto.randomUUID()) {
   tones.wake();
   try {
     if (state.role === 'phone') await media.mic();
-    await post('/api/calls', { to, device: 'browser', id });
-    show({ consent: null });
+    const { call, shown } = await post('/api/calls', { to, device: 'browser', id });
+    show({ consent: null, written: { ...state.written, [call]: shown } });
   } catch (error) {
-    if (error.kind === 'consent_required' || error.status === 409) show({ consent: { to, id } });
+    if (error.kind === 'consent-required') show({ consent: { to, id, number: state.plan?.shown ?? to, version: await consentVersion() } });
     else if (error.status !== undefined) show({ consent: null, error: error.status ? error.message : t('error.offline') });
   }
+}
+
+async function consentVersion() {
+  return (await get('/api/settings').catch(() => ({}))).consent_version ?? '';
 }
 
 async function decide(granted) {
@@ -185,6 +197,8 @@ const ACTS = {
   take: async () => { const got = await ask('session.take', {}); if (got) { show({ role: got.role }); for (const call of state.calls) took(call, 'reconnect'); } },
   'try-mic': () => media.mic().then(() => state.calls.forEach((call) => took(call)), () => {}),
   'clear-error': () => show({ error: '' }),
+  reconnect: () => line.retry(),
+  reopen: () => line.reopen(),
   'close-ended': () => show({ ended: null, number: '', plan: null }),
   'consent-yes': () => decide(true),
   'consent-no': () => decide(false),

@@ -32,6 +32,18 @@ export class Line extends EventTarget {
     addEventListener('online', () => this.#retryNow());
   }
 
+  /** Tries at once instead of waiting for the next turn. */
+  retry() {
+    this.#retryNow();
+  }
+
+  /** Starts a fresh session after this one was taken over. */
+  reopen() {
+    this.#closed = false;
+    this.#resume = null;
+    this.#retryNow();
+  }
+
   async open() {
     this.#tell('link', 'connecting');
     let ticket;

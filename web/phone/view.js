@@ -1,6 +1,7 @@
 /** What the phone shows: a pure function of its state. Acts are named by `data-do` and `data-arg`. */
-import { h, icon } from '../common/dom.js';
+import { avatar, h, icon } from '../common/dom.js';
 import { callCard, endedSheet, incoming } from './view_call.js';
+import { deviceFields } from './view_devices.js';
 
 const LETTERS = { 2: 'ABC', 3: 'DEF', 4: 'GHI', 5: 'JKL', 6: 'MNO', 7: 'PQRS', 8: 'TUV', 9: 'WXYZ', 0: '+' };
 const TABS = ['keypad', 'recents', 'settings'];
@@ -14,7 +15,7 @@ export function view(state, texts) {
     if (ringing) return incoming(ringing, state, texts, call !== ringing);
     if (call) return callCard(call, state, texts, dialPad);
     if (state.consent) return consent(state, texts);
-    if (state.ended) return endedSheet(state.ended, texts);
+    if (state.ended) return endedSheet(state.ended, state, texts);
     return tabs(state, texts);
   };
   return h('div', { class: 'phone', id: 'phone' }, topBar(state, t), notices(state, t), body());
@@ -22,22 +23,32 @@ export function view(state, texts) {
 
 function topBar(state, t) {
   const good = state.link === 'open' && state.line.registered;
-  const word = state.link === 'open' ? (good ? 'line.ready' : `line.${state.line.problem || 'unregistered'}`) : `link.${state.link}`;
+  const word = state.link === 'open' ? (good ? 'line.ready' : 'line.down') : `link.${state.link}`;
+  const mine = state.user && [state.user.name, state.user.extension].filter(Boolean).join(' · ');
   return h('header', { class: 'top' },
-    h('h1', { class: 'brand' }, t('phone.title')),
+    h('img', { src: '/icons/logo-128.png', alt: '', width: 36, height: 36 }),
+    h('div', { class: 'grow' }, h('h1', { class: 'brand' }, t('phone.title')), mine && h('span', {}, mine)),
     h('p', { class: `status ${good ? 'good' : state.link === 'open' ? 'warn' : 'bad'}`, role: 'status' },
       h('span', { class: 'dot', 'aria-hidden': 'true' }), h('span', {}, t(word))));
 }
 
+function notice(key, kind, name, text, ...inside) {
+  return h('section', { class: `notice ${kind}`, role: kind === 'bad' ? 'alert' : false, 'data-key': key }, icon(name), h('p', {}, text), ...inside);
+}
+
 function notices(state, t) {
-  return h('div', { class: 'notices', 'data-key': 'notices' },
+  const down = state.link === 'open' && !state.line.registered && `line.${state.line.problem || 'unregistered'}`;
+  const said = [
+    state.link === 'lost' && notice('lost', 'bad', 'alert', t('error.offline'), button('reconnect', t('link.now'), { class: 'tonal' })),
+    state.link === 'replaced' && notice('replaced', 'bad', 'alert', t('link.replaced.text'), button('reopen', t('link.again'), { class: 'tonal' })),
+    down && notice('down', 'warn', 'alert', t(down)),
     state.role === 'remote' && state.link === 'open' &&
-      h('section', { class: 'notice', 'aria-label': t('remote.title'), 'data-key': 'remote' }, h('p', {}, t('remote.text')),
-        button('take', t('remote.use'), { class: 'tonal' })),
-    state.refused && h('section', { class: 'notice bad', role: 'alert', 'data-key': 'refused' },
-      h('h2', {}, t('mic.title')), h('p', {}, t(`mic.${state.refused}`)), button('try-mic', t('mic.again'), { class: 'tonal' })),
-    state.error && h('section', { class: 'notice bad', role: 'alert', 'data-key': 'error' },
-      h('p', {}, state.error), button('clear-error', t('close'), { class: 'plain' })));
+      notice('remote', '', 'window', t('remote.text'), button('take', t('remote.use'), { class: 'tonal' })),
+    state.refused && notice('refused', 'bad', 'muted', [h('strong', {}, t('mic.title')), h('br'), t(`mic.${state.refused}`)],
+      button('try-mic', t('mic.again'), { class: 'tonal' })),
+    state.error && notice('error', 'bad', 'alert', state.error, button('clear-error', t('close'), { class: 'tonal' })),
+  ].filter(Boolean);
+  return h('aside', { class: 'notices', 'data-key': 'notices', 'aria-label': t('notices'), hidden: !said.length }, said);
 }
 
 export function button(act, label, attributes = {}, ...inner) {
@@ -45,14 +56,14 @@ export function button(act, label, attributes = {}, ...inner) {
 }
 
 function signIn(t) {
-  return h('main', { class: 'body middle' }, h('h2', {}, t('signin.title')), h('p', {}, t('signin.text')),
-    h('a', { class: 'button primary', href: '/login?next=/phone' }, t('signin.button')));
+  return h('main', { class: 'body middle', tabindex: -1 }, h('img', { src: '/icons/logo-128.png', alt: '', width: 72, height: 72 }),
+    h('h2', {}, t('signin.title')), h('p', {}, t('signin.text')), h('a', { class: 'button primary', href: '/login?next=/phone' }, t('signin.button')));
 }
 
 function tabs(state, texts) {
   const panel = { keypad, recents, settings }[state.tab];
   return [
-    h('main', { class: `body ${state.tab}`, id: 'panel', 'data-key': state.tab, 'aria-label': texts.t(`tab.${state.tab}`) }, panel(state, texts)),
+    h('main', { class: `body ${state.tab}`, id: 'panel', tabindex: -1, 'data-key': state.tab, 'aria-label': texts.t(`tab.${state.tab}`) }, panel(state, texts)),
     h('nav', { class: 'tabs', 'aria-label': texts.t('tabs'), 'data-key': 'tabs' }, TABS.map((tab) => button('tab', '', {
       'data-arg': tab, 'data-key': tab, 'aria-current': state.tab === tab ? 'page' : false,
     }, icon(tab), h('span', {}, texts.t(`tab.${tab}`)), tab === 'recents' && state.missed > 0 &&
@@ -67,53 +78,51 @@ export function dialPad(t, act) {
 }
 
 function keypad(state, { t }) {
-  const plan = state.plan;
+  const { plan, number } = state;
+  const stopped = !number || (plan && !plan.may_call) || state.link !== 'open';
   return [
     h('div', { class: 'entry' },
       h('label', { class: 'hidden', for: 'number' }, t('number.label')),
       h('input', { id: 'number', 'data-key': 'number', type: 'tel', inputmode: 'tel', autocomplete: 'off', maxlength: 40,
-        placeholder: t('number.hint'), value: state.number, 'aria-describedby': 'plan' }),
-      button('erase', '', { class: 'round plain', 'aria-label': t('number.erase'), disabled: !state.number }, icon('erase'))),
+        placeholder: t('number.hint'), value: number, 'aria-describedby': 'plan' }),
+      button('erase', '', { class: 'round plain', 'aria-label': t('number.erase'), disabled: !number }, icon('erase'))),
     h('div', { class: `plan ${plan && !plan.may_call ? 'bad' : ''}`, id: 'plan', role: 'status' },
-      plan && state.number ? [h('strong', {}, plan.shown), ...plan.lines.map((line) => h('span', {}, line))] : h('span', {}, t('plan.empty'))),
+      plan && number ? [h('strong', {}, plan.shown), ...plan.lines.map((line) => h('span', {}, line))] : h('span', {}, t('plan.empty'))),
     dialPad(t, 'digit'),
-    h('div', { class: 'callrow' }, button('call', '', {
-      class: 'call', disabled: !state.number || (plan && !plan.may_call) || state.link !== 'open',
-    }, icon('call'), h('span', {}, t('call')))),
+    h('div', { class: 'callrow' }, button('call', '', { class: 'call', disabled: stopped }, icon('call'), h('span', {}, t('call')))),
   ];
 }
 
 function recents(state, texts) {
   const { t } = texts;
-  if (!state.recents) return h('p', { class: 'empty' }, t('loading'));
-  if (!state.recents.length) return h('p', { class: 'empty' }, t('recents.empty'));
-  return h('ul', { class: 'list' }, state.recents.map((call) => {
-    const who = call.peer.name || call.peer.address || t('peer.withheld');
-    return h('li', { 'data-key': call.call, class: call.missed ? 'missed' : '' },
-      h('span', { class: 'way' }, icon(call.direction === 'inbound' ? 'in' : 'out')),
-      h('div', { class: 'grow' }, h('strong', {}, who),
-        h('span', {}, `${call.missed ? t('missed') : t(`outcome.${call.outcome}`)} · ${texts.moment(call.started_at)}${call.talk_seconds ? ` · ${texts.timer(call.talk_seconds)}` : ''}`),
-        call.recording && h('a', { href: `/recordings/${encodeURIComponent(call.call)}` }, t('recording.open'))),
-      call.peer.address && button('dial', '', { class: 'round tonal', 'data-arg': call.peer.address, 'aria-label': t('callback.who', { who }) }, icon('call')));
-  }));
+  if (!state.recents) return h('p', { class: 'empty', role: 'status' }, t('loading'));
+  if (!state.recents.length) return h('div', { class: 'empty' }, icon('recents'), h('p', {}, t('recents.empty')));
+  return h('ul', { class: 'list' }, state.recents.map((call) => recent(call, texts)));
 }
 
-export function settings(state, { t }) {
-  const choose = (kind) => h('div', { class: 'field' }, h('label', { for: `device-${kind}` }, t(`device.${kind}`)),
-    h('select', { id: `device-${kind}`, 'data-device': kind }, h('option', { value: '' }, t('device.default')),
-      (state.devices[kind] ?? []).filter((one) => one.id !== 'default').map((one, index) =>
-        h('option', { value: one.id, selected: state.chosen[kind] === one.id }, one.label || t('device.numbered', { n: index + 1 })))));
-  return [choose('mic'),
-    h('meter', { min: 0, max: 10, value: state.level, 'aria-label': t('device.level') }),
-    button('try-mic', t('device.test'), { class: 'tonal' }),
-    choose('speaker'), choose('ringer'),
-    h('p', { class: 'hint' }, t('shortcuts')),
-    h('a', { class: 'button tonal', href: '/settings' }, t('settings.more'))];
+function recent(call, texts) {
+  const { t } = texts;
+  const who = call.peer.name || call.peer.shown || call.peer.address || t('peer.withheld');
+  const way = call.missed ? 'missed' : call.direction === 'inbound' ? 'in' : 'out';
+  const went = call.missed ? t('missed') : call.talk_seconds ? texts.timer(call.talk_seconds) : t(`outcome.${call.outcome}`);
+  return h('li', { 'data-key': call.call, class: way },
+    h('span', { class: 'way' }, icon(way), h('span', { class: 'hidden' }, t(`way.${way}`))),
+    h('div', { class: 'grow' }, h('strong', {}, who), h('span', {}, `${texts.moment(call.started_at)} · ${went}`),
+      call.recording && h('a', { href: `/recordings/${encodeURIComponent(call.call)}`, target: '_blank' }, icon('record'), t('recording.open'))),
+    call.peer.address && button('dial', '', { class: 'round tonal', 'data-arg': call.peer.address, 'aria-label': t('callback.who', { who }) }, icon('call')));
+}
+
+export function settings(state, texts) {
+  const { t } = texts;
+  return [deviceFields(state, texts), button('try-mic', t('device.test'), { class: 'tonal' }),
+    h('p', { class: 'hint' }, t('shortcuts')), h('a', { class: 'button tonal', href: '/settings' }, t('settings.more'))];
 }
 
 function consent(state, { t }) {
-  return h('main', { class: 'body middle', 'data-key': 'consent' }, h('h2', {}, t('consent.title')), h('p', {}, t('consent.text')),
-    h('p', { class: 'hint' }, t('consent.version', { version: '2026-11' })),
-    button('consent-yes', t('consent.yes'), { class: 'primary' }), button('consent-no', t('consent.no'), { class: 'tonal' }),
+  const { number, version } = state.consent;
+  return h('main', { class: 'body middle', tabindex: -1, 'data-key': 'consent' }, avatar(''), h('h2', {}, t('consent.title')), h('p', {}, t('consent.text')),
+    version && h('p', { class: 'hint' }, t('consent.version', { version })),
+    h('p', {}, t('consent.then', { number })),
+    button('consent-yes', t('consent.yes'), { class: 'tonal' }), button('consent-no', t('consent.no'), { class: 'tonal' }),
     button('consent-cancel', t('cancel'), { class: 'plain' }));
 }

@@ -1,12 +1,21 @@
 /** The screens of a live, an incoming and a finished call. */
-import { h, icon } from '../common/dom.js';
-import { button, settings } from './view.js';
+import { avatar, h, icon } from '../common/dom.js';
+import { button } from './view.js';
+import { deviceFields } from './view_devices.js';
 
-const who = (call, t) => call.peer.name || call.peer.address || t('peer.withheld');
+const RECORDING = ['announcing', 'on'];
 
-function person(call, t) {
-  return [h('h2', { class: 'who' }, who(call, t)),
-    call.peer.name && call.peer.address && h('p', { class: 'number' }, call.peer.address)];
+/** How the other party's number is written for people, when the server has said it before. */
+function written(call, state) {
+  const { address } = call.peer;
+  return state.written[call.call] || state.recents?.find((one) => one.peer.address === address)?.peer.shown || address;
+}
+
+const who = (call, state, t) => call.peer.name || (call.peer.address && written(call, state)) || t('peer.withheld');
+
+function person(call, state, t) {
+  return [avatar(call.peer.name), h('h2', { class: 'who' }, who(call, state, t)),
+    call.peer.name && call.peer.address && h('p', { class: 'number' }, written(call, state))];
 }
 
 export function word(call, t) {
@@ -16,47 +25,55 @@ export function word(call, t) {
 function chips(call, state, texts) {
   const { t } = texts;
   const measured = state.quality[call.call];
-  return h('div', { class: 'chips' },
-    h('p', { class: `rec ${call.recording}`, role: 'status', id: 'rec' }, ['announcing', 'on'].includes(call.recording) && icon('record'),
+  return h('div', { class: 'chips', 'data-key': 'chips' },
+    h('p', { class: `rec ${call.recording}`, role: 'status', id: 'rec' }, RECORDING.includes(call.recording) && icon('record'),
       call.recording === 'off' ? t(`rule.${call.recording_rule || 'user-off'}`) : t(`rec.${call.recording}`)),
-    measured && h('p', { class: `quality ${measured}`, id: 'quality' }, t(`quality.${measured}`)));
+    measured && h('p', { class: `quality ${measured}`, id: 'quality' }, icon('signal'), t(`quality.${measured}`)),
+    measured === 'poor' && h('p', { class: 'plain' }, t('quality.hint')));
 }
+
+const PANELS = {
+  keypad: (state, { t }, dialPad) => [h('output', { class: 'sent', 'aria-label': t('digits.sent') }, state.sent), dialPad(t, 'dtmf')],
+  devices: (state, texts) => deviceFields(state, texts),
+};
 
 export function callCard(call, state, texts, dialPad) {
   const { t } = texts;
   const seconds = call.answered_at ? state.now - call.answered_at : 0;
   const live = ['active', 'held', 'early'].includes(call.state);
-  const key = (act, name, on, label) => button(act, '', {
+  const key = (act, name, picture, on, label) => button(act, '', {
     class: `control ${on ? 'on' : ''}`, 'aria-pressed': String(Boolean(on)), disabled: !live && act !== 'panel', 'data-key': name,
     'data-arg': act === 'panel' ? name : call.call,
-  }, icon(name), h('span', {}, label));
-  return [h('main', { class: 'body incall', 'data-key': 'incall' },
-    person(call, t),
-    h('p', { class: 'progress' }, h('span', { id: 'word', role: 'status' }, word(call, t)),
-      call.answered_at && h('time', { id: 'timer', role: 'timer' }, texts.timer(seconds))),
-    chips(call, state, texts),
-    h('div', { class: 'controls' }, key('mute', 'mute', call.muted, t('mute')), key('hold', 'hold', call.held, t('hold')),
-      key('panel', 'keypad', state.panel === 'keypad', t('tab.keypad')), key('panel', 'devices', state.panel === 'devices', t('devices'))),
-    state.panel === 'keypad' && h('div', { class: 'drawer', 'data-key': 'dk' }, h('output', { class: 'sent', 'aria-label': t('digits.sent') }, state.sent), dialPad(t, 'dtmf')),
-    state.panel === 'devices' && h('div', { class: 'drawer settings', 'data-key': 'dd' }, settings(state, texts)),
-    ['announcing', 'on'].includes(call.recording) && button('record-stop', t('rec.stop'), { class: 'plain', 'data-arg': call.call })),
-  h('footer', { class: 'foot', 'data-key': 'foot' }, button('hangup', '', { class: 'hangup', 'data-arg': call.call }, icon('end'), h('span', {}, t('hangup'))))];
+  }, icon(picture), h('span', {}, label));
+  return [h('main', { class: `body incall ${state.panel ? 'open' : ''}`, tabindex: -1, 'data-key': 'incall' },
+    h('div', { class: 'person' }, person(call, state, t),
+      h('p', { class: 'progress' }, h('span', { id: 'word', role: 'status' }, word(call, t)),
+        call.answered_at && h('time', { id: 'timer', role: 'timer' }, texts.timer(seconds))),
+      chips(call, state, texts)),
+    state.panel && h('div', { class: `drawer ${state.panel}`, id: `panel-${state.panel}`, 'data-key': `panel-${state.panel}` }, PANELS[state.panel](state, texts, dialPad)),
+    h('div', { class: 'controls' },
+      key('mute', 'mute', call.muted ? 'muted' : 'mute', call.muted, t('mute')), key('hold', 'hold', call.held ? 'resume' : 'hold', call.held, t('hold')),
+      key('panel', 'keypad', 'keypad', state.panel === 'keypad', t('tab.keypad')), key('panel', 'devices', 'devices', state.panel === 'devices', t('devices')))),
+  h('footer', { class: 'foot', 'data-key': 'foot' },
+    RECORDING.includes(call.recording) && button('record-stop', t('rec.stop'), { class: 'tonal big', 'data-arg': call.call }),
+    button('hangup', '', { class: 'hangup', 'data-arg': call.call }, icon('end'), h('span', {}, t('hangup'))))];
 }
 
 export function incoming(call, state, { t }, another) {
-  return [h('main', { class: 'body middle', 'data-key': 'incoming' },
-    h('div', { role: 'alert' }, h('p', { class: 'lead' }, t('incoming')), person(call, t)),
+  return [h('main', { class: 'body middle ringing', tabindex: -1, 'data-key': 'incoming' },
+    h('div', { role: 'alert' }, h('p', { class: 'lead' }, t('incoming')), person(call, state, t)),
     another && h('p', { class: 'hint' }, t('incoming.second'))),
   h('footer', { class: 'foot two', 'data-key': 'foot-in' },
     button('decline', '', { class: 'hangup', 'data-arg': call.call }, icon('end'), h('span', {}, t('decline'))),
     button('answer', '', { class: 'call', 'data-arg': call.call }, icon('call'), h('span', {}, t('answer'))))];
 }
 
-export function endedSheet(call, texts) {
+export function endedSheet(call, state, texts) {
   const { t } = texts;
-  return [h('main', { class: 'body middle', 'data-key': 'ended' }, person(call, t),
+  return [h('main', { class: 'body middle', tabindex: -1, 'data-key': 'ended' }, person(call, state, t),
     h('p', { class: 'lead', role: 'status' }, t(`outcome.${call.outcome || 'completed'}`)),
-    call.talked > 0 && h('p', { class: 'number' }, texts.timer(call.talked))),
+    call.talked > 0 && h('p', { class: 'length' }, texts.timer(call.talked)),
+    call.recording !== 'off' && h('p', { class: 'hint' }, t('rec.later'))),
   h('footer', { class: 'foot two', 'data-key': 'foot-end' }, button('close-ended', t('close'), { class: 'tonal big' }),
     call.peer.address && button('dial', '', { class: 'call', 'data-arg': call.peer.address }, icon('call'), h('span', {}, t('callback'))))];
 }

@@ -1,8 +1,9 @@
 /** Plays one recording and deletes it on request. */
-import { openSession } from '../phone/session.js';
 import { del, get, post } from '../common/api.js';
-import { h } from '../common/dom.js';
+import { h, icon } from '../common/dom.js';
+import { failurePage } from '../common/failure.js';
 import { loadTexts } from '../common/text.js';
+import { openSession } from '../phone/session.js';
 
 const root = document.getElementById('root');
 const texts = await loadTexts(document.documentElement.lang);
@@ -12,14 +13,15 @@ const path = `/api/recordings/${encodeURIComponent(id)}`;
 document.title = t('page.recording');
 
 function page(...inside) {
-  root.replaceChildren(h('main', { class: 'sheet' }, h('a', { href: '/phone', class: 'button tonal' }, t('page.back')),
-    h('h1', {}, t('page.recording')), h('section', { class: 'panel' }, ...inside)));
+  root.replaceChildren(h('main', { class: 'sheet' },
+    h('header', { class: 'bar' }, h('a', { href: '/phone', class: 'button round', 'aria-label': t('page.back') }, icon('back')), h('h1', {}, t('page.recording'))),
+    h('section', { class: 'panel' }, ...inside)));
 }
 
 /** The address of the sound lives five minutes and is noted as one act of listening: it is asked for at the click. */
 function listen(said) {
   const sound = h('audio', { controls: true, hidden: true, 'aria-label': t('page.recording') });
-  const start = h('button', { type: 'button', class: 'primary' }, t('rec.play'));
+  const start = h('button', { type: 'button', class: 'primary', 'data-do': 'play' }, icon('resume'), t('rec.play'));
   const begin = async (at = 0) => {
     try {
       sound.src = (await post(`${path}/plays`)).url;
@@ -40,26 +42,40 @@ function listen(said) {
   return h('div', { class: 'field' }, start, sound);
 }
 
-function player(call) {
-  const remove = h('button', { type: 'button', class: 'danger' }, t('rec.delete'));
-  const said = h('p', { role: 'status' });
+/** The delete button, and in its place the question whether to. */
+function removal(said) {
+  const remove = h('button', { type: 'button', class: 'danger', 'data-do': 'ask' }, icon('bin'), t('rec.delete'));
   remove.addEventListener('click', () => {
-    const sure = h('button', { type: 'button', class: 'danger' }, t('rec.delete'));
+    const sure = h('button', { type: 'button', class: 'danger filled' }, t('rec.delete'));
     const keep = h('button', { type: 'button', class: 'tonal' }, t('cancel'));
-    const box = h('div', { class: 'field', role: 'group' }, h('p', {}, t('rec.delete.sure')), sure, keep);
+    const box = h('div', { class: 'field', role: 'group', 'aria-labelledby': 'sure' }, h('p', { id: 'sure' }, t('rec.delete.sure')), sure, keep);
     remove.replaceWith(box);
     keep.focus();
     keep.addEventListener('click', () => { box.replaceWith(remove); remove.focus(); });
     sure.addEventListener('click', () => del(path).then(() => page(h('p', { role: 'status' }, t('rec.deleted'))),
       (error) => { said.textContent = error.message || t('error.our-error'); }));
   });
-  page(h('h2', {}, call.peer.name || call.peer.address || t('peer.withheld')), h('p', { class: 'hint' }, texts.moment(call.started_at)),
-    listen(said),
-    h('p', {}, t('rec.deletes', { date: texts.date(call.recording.purge_at) })), h('p', { class: 'hint' }, t('rec.rule')), remove, said);
+  return remove;
 }
 
-if ((await openSession()).user) {
-  const call = await get(`/api/calls/${encodeURIComponent(id)}`).catch(() => null);
+function player(call) {
+  const { held, cut, purge_at, seconds } = call.recording;
+  const said = h('p', { role: 'status' });
+  page(h('div', {}, h('h2', {}, call.peer.name || call.peer.shown || call.peer.address || t('peer.withheld')),
+    h('p', { class: 'hint' }, `${texts.moment(call.started_at)} · ${texts.timer(seconds)}`)),
+  listen(said), said,
+  cut && h('p', {}, t('rec.cut')),
+  h('p', { class: 'fact' }, icon('clock'), held ? t('rec.held') : t('rec.deletes', { date: texts.date(purge_at) })),
+  h('p', { class: 'hint' }, t('rec.rule')), !held && removal(said));
+}
+
+async function start() {
+  if (!(await openSession()).user) return location.replace(`/login?next=${encodeURIComponent(location.pathname)}`);
+  const call = await get(`/api/calls/${encodeURIComponent(id)}`).catch((error) => {
+    if (error.status === 404) return null;
+    throw error;
+  });
   if (call?.recording) player(call);
   else page(h('p', {}, t('rec.missing')));
-} else location.replace(`/login?next=${encodeURIComponent(location.pathname)}`);
+}
+start().catch((error) => root.replaceChildren(failurePage(error, texts, 'page.recording')));

@@ -24,11 +24,21 @@ function frame(name, card) {
   document.getElementById("cards").append(figure);
   const view = new CardView(root, host);
   view.apply({ action: { navigations: [{ pushCard: card }] } });
+  root.querySelector(".gc-scroll").setAttribute("aria-label", name);
   for (const button of root.querySelectorAll('.gc-collapse[aria-expanded="false"]')) if (asked.has("unfold")) button.click();
 }
 
 document.documentElement.lang = asked.get("locale") ?? "en";
 if (asked.get("theme")) document.documentElement.style.colorScheme = asked.get("theme");
-const answer = await fetch(`/api/gallery?${asked}`);
-for (const [name, card] of Object.entries(await answer.json())) frame(name, card);
+
+/** Draws the cards again with other texts; how many there are. */
+window.drawCards = async (texts) => {
+  const body = JSON.stringify({ ...Object.fromEntries(asked), ...texts });
+  const answer = await fetch("/api/gallery", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  const cards = Object.entries(await answer.json());
+  document.getElementById("cards").replaceChildren();
+  for (const [name, card] of cards) frame(name, card);
+  return cards.length;
+};
+await window.drawCards({});
 document.body.dataset.ready = "yes";
