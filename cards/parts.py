@@ -9,7 +9,7 @@ from addon.domain.recordings import Recording
 from cards.surface import Action
 from cards.text import Texts, escaped, sentence, shown_number
 from cards.widgets import Button, ButtonList, DecoratedText, Do, Widget
-from contract.calls import Device, Direction, Party
+from contract.calls import Device, Direction, Outcome, Party
 
 
 def party_name(party: Party, texts: Texts) -> str:
@@ -33,10 +33,12 @@ def way_of(record: CallRecord) -> str:
 
 
 def how_it_went(record: CallRecord, texts: Texts) -> str:
-    """Escaped: how long they talked, else why they did not."""
-    if record.talk_seconds:
-        return texts.duration(record.talk_seconds)
-    return texts.html("call.missed" if record.missed else f"outcome.{record.outcome.value}")
+    """Escaped: how long they talked, and why they did not or why it broke off."""
+    talked = texts.duration(record.talk_seconds) if record.talk_seconds else ""
+    if talked and record.outcome is Outcome.COMPLETED:
+        return talked
+    why = texts.html("call.missed" if record.missed else f"outcome.{record.outcome.value}")
+    return f"{talked} · {why}" if talked else why
 
 
 def call_row(

@@ -104,7 +104,9 @@ function recent(call, texts) {
   const { t } = texts;
   const who = call.peer.name || call.peer.shown || call.peer.address || t('peer.withheld');
   const way = call.missed ? 'missed' : call.direction === 'inbound' ? 'in' : 'out';
-  const went = call.missed ? t('missed') : call.talk_seconds ? texts.timer(call.talk_seconds) : t(`outcome.${call.outcome}`);
+  const talked = call.talk_seconds > 0 && texts.timer(call.talk_seconds);
+  const end = (call.outcome !== 'completed' || !talked) && t(`outcome.${call.outcome}`);
+  const went = call.missed ? t('missed') : [end, talked].filter(Boolean).join(' · ');
   return h('li', { 'data-key': call.call, class: way },
     h('span', { class: 'way' }, icon(way), h('span', { class: 'hidden' }, t(`way.${way}`))),
     h('div', { class: 'grow' }, h('strong', {}, who), h('span', {}, `${texts.moment(call.started_at)} · ${went}`),
