@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ from telephony.webrtc import guard
 from telephony.webrtc.leg import WebRtcLeg, WebRtcNetwork
 from telephony.webrtc.negotiation import allows_any, allows_public
 
-BYE_SECONDS = 5.0
+BYE_SECONDS = 32.0
+# What was sent in the dialog after it was journaled, a hold say, counts too: a gap is no error (RFC 3261 section 12.2.2).
+CSEQ_GAP = 1000
 
 
 async def say_bye(bind_ip: str, advertised_ip: str, dev: bool, facts: dict[str, Any]) -> None:
@@ -52,7 +55,8 @@ async def say_bye(bind_ip: str, advertised_ip: str, dev: bool, facts: dict[str, 
 
     agent = await UserAgent.open(bind_ip, 0, lambda ip: ip == to[0], lambda *_: None, advertised_ip)
     try:
-        _, message = Dialog.from_json(facts["dialog"]).next("BYE", "")
+        dialog = Dialog.from_json(facts["dialog"])
+        _, message = replace(dialog, local_cseq=dialog.local_cseq + CSEQ_GAP).next("BYE", "")
         agent.request(message, to, heard, over)
         await asyncio.wait_for(done, BYE_SECONDS)
     finally:
@@ -89,4 +93,6 @@ def build_carriers(config: Config, addon: AddonClient) -> Carriers:
 
     network = Network(config.bind, config.advertised_ip, config.dev, rtp)
     lines = TrunkLines(addon, SealedCache(config.data_dir / "sealed", config.keys["lines"]), network)
-    return Carriers(lines, studio, browser, bye, rendered, uploaded, studio.forget, lines.run, studio.close)
+    return Carriers(
+        lines, studio, browser, bye, rendered, uploaded, studio.forget, studio.recorded, lines.run, studio.close
+    )

@@ -6,7 +6,9 @@ and "its event waits" are one step.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import threading
 import zlib
@@ -14,7 +16,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from telephony.durable import make_folder, replace_file, write_all
+
 _COMPACT_AFTER = 2000
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
+log = logging.getLogger(__name__)
 
 Value = dict[str, Any]
 
@@ -40,44 +46,77 @@ def _read(data: bytes) -> tuple[dict[str, Value], int]:
     return live, intact
 
 
+async def commit_at_last(journal: Journal, put: Mapping[str, Value] | None, drop: Iterable[str] = ()) -> None:
+    """Commit, however long a full disk takes; what must not be lost waits for it, and nothing else stops."""
+    wait, dropped = FIRST_WAIT_SECONDS, tuple(drop)
+    while True:
+        try:
+            await asyncio.to_thread(journal.commit, put, dropped)
+            return
+        except OSError as error:
+            log.error("the journal waits for the disk", extra={"error": type(error).__name__, "errno": error.errno})
+            await asyncio.sleep(wait)
+            wait = min(LONGEST_WAIT_SECONDS, wait * 2)
+
+
 class Journal:
-    """Keyed values on disk; `commit` returns after fsync. Safe to call from threads."""
+    """Keyed values on disk; `commit` returns after fsync. Safe to call from threads.
+
+    A commit that fails, on a full disk say, raises OSError and leaves no trace: what follows it is read again.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         self._path = path
         self._lock = threading.Lock()
         data = path.read_bytes() if path.exists() else b""
+        self.alive_at = path.stat().st_mtime if data else None
         self._live, intact = _read(data)
         self.torn_bytes = len(data) - intact
         self._rewrite()
 
     def _rewrite(self) -> None:
-        fresh = self._path.with_suffix(".new")
-        with open(fresh, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(_line(self._live, ()))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        self._file = open(self._path, "ab", buffering=0)
-        self._lines = 0
+        """A file of nothing but what is live, in the place of the old one."""
+        data = _line(self._live, ())
+        replace_file(self._path, data)
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        self._size, self._lines, self._torn = len(data), 0, False
 
     def commit(self, put: Mapping[str, Value] | None = None, drop: Iterable[str] = ()) -> None:
-        """Put and drop keys as one durable step."""
+        """Put and drop keys as one durable step; raises OSError when it is not."""
         put, drop = put or {}, tuple(drop)
         with self._lock:
-            self._file.write(_line(put, drop))
-            os.fsync(self._file.fileno())
+            self._append(_line(put, drop))
             self._live.update(put)
             for key in drop:
                 self._live.pop(key, None)
             self._lines += 1
             if self._lines >= _COMPACT_AFTER:
-                self._file.close()
-                self._rewrite()
+                self._compact()
+
+    def _append(self, line: bytes) -> None:
+        if self._torn:
+            os.ftruncate(self._fd, self._size)
+        self._torn = True
+        write_all(self._fd, line)
+        os.fsync(self._fd)
+        self._torn = False
+        self._size += len(line)
+
+    def _compact(self) -> None:
+        """The commit is durable already: when there is no room for a new file, the old one goes on."""
+        old = self._fd
+        try:
+            self._rewrite()
+        except OSError as error:
+            log.warning("the journal could not be compacted", extra={"error": type(error).__name__})
+            self._fd, self._lines = os.open(self._path, os.O_WRONLY | os.O_APPEND), _COMPACT_AFTER // 2
+            self._size, self._torn = os.fstat(self._fd).st_size, False
+        os.close(old)
+
+    def touch(self) -> None:
+        """Leave a sign of life: `alive_at` of the next run is when the last one came."""
+        os.utime(self._fd)
 
     def items(self, prefix: str) -> dict[str, Value]:
         """Live keys that begin with `prefix`, oldest first."""
@@ -86,4 +125,4 @@ class Journal:
 
     def close(self) -> None:
         """Release the file."""
-        self._file.close()
+        os.close(self._fd)

@@ -69,6 +69,10 @@ class Leg(Protocol):
         """Accept an inbound party (200 OK). No effect on an outgoing leg."""
         ...
 
+    async def confirm(self) -> None:
+        """Acknowledge an outgoing party's answer, once a restart could end it. No effect on any other leg."""
+        ...
+
     async def hold(self, held: bool) -> None:
         """Hold or resume this party (re-INVITE sendonly/sendrecv on SIP)."""
         ...

@@ -20,6 +20,7 @@ from telephony.addon_client import AddonAway, AddonClient
 from telephony.calls.call import Call
 from telephony.calls.switchboard import Switchboard
 from telephony.errors import BadCommand, CarrierError
+from telephony.journal import commit_at_last
 from telephony.leg import Leg
 from telephony.outbox import stored
 from telephony.sealed import SealedCache
@@ -165,7 +166,7 @@ class TrunkLines:
 
     async def _report(self, event: LineStatus) -> None:
         assert self.board is not None
-        await asyncio.to_thread(self.board.kit.journal.commit, stored(event))
+        await commit_at_last(self.board.kit.journal, stored(event))
         self.board.on_ended()
 
     def _found(self, tenant: TenantId, user: UserId, line: LineId) -> tuple[Trunk, Registration]:
@@ -182,6 +183,7 @@ class TrunkLines:
             leg = trunk.outgoing(registration, dial, codecs)
         except CarrierError as error:
             raise BadCommand("no-line") from error
+        leg.waits_to_confirm = True
         self._line_of[leg] = (call.tenant, call.line)
         return leg
 

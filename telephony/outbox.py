@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from contract import wire
 from contract.events import Event, LineStatus
-from telephony.journal import Journal, Value
+from telephony.journal import Journal, Value, commit_at_last
 
 log = logging.getLogger(__name__)
 PREFIX = "event/"
@@ -76,7 +76,7 @@ class Outbox:
                 return
             _, key, value = min(mine, key=lambda item: (item[0], item[1]))
             if await self._tried(key, value):
-                await asyncio.to_thread(self._journal.commit, None, [key])
+                await commit_at_last(self._journal, None, [key])
                 tries = 0
                 continue
             tries += 1

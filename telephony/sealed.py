@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from contract.wire import Keys
+from telephony.durable import make_folder, replace_file
 
 _NONCE_BYTES = 12
 
@@ -18,7 +19,7 @@ class SealedCache:
     """Named secrets in one directory; what cannot be opened is as good as absent."""
 
     def __init__(self, folder: Path, keys: Keys) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         self._folder = folder
         self._keys = keys
 
@@ -30,10 +31,7 @@ class SealedCache:
         kid, secret = self._keys.current()
         nonce = os.urandom(_NONCE_BYTES)
         sealed = kid.encode() + b"\n" + nonce + AESGCM(secret).encrypt(nonce, value, name.encode())
-        fresh = self._path(name).with_suffix(".new")
-        with open(fresh, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(sealed)
-        fresh.replace(self._path(name))
+        replace_file(self._path(name), sealed)
 
     def get(self, name: str) -> bytes | None:
         """What was put, or None."""

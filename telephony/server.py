@@ -20,10 +20,11 @@ from contract.uploads import UploadGrant
 from telephony.addon_client import AddonAway, AddonClient, UnknownToAddon
 from telephony.api import Api, RouteLog, SpentNonces, build
 from telephony.api_phone import PhoneDoor
+from telephony.calls import uploads
 from telephony.calls.call import BrowserLeg, Call, Clock
 from telephony.calls.kit import Kit, Lines, Media
 from telephony.calls.phones import Phones
-from telephony.calls.recovery import recover, said_bye
+from telephony.calls.recovery import recover, say_byes
 from telephony.calls.switchboard import Switchboard
 from telephony.calls.uploads import Rendered, Uploader
 from telephony.config import Config
@@ -31,6 +32,7 @@ from telephony.journal import Journal
 from telephony.outbox import Outbox
 from telephony.sealed import SealedCache
 
+BEAT_SECONDS, SWEEP_SECONDS = 1.0, 86400.0
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +47,7 @@ class Carriers:
     render: Callable[[CallId], Awaitable[Rendered]]
     upload: Callable[[Path, UploadGrant], Awaitable[None]]
     forget: Callable[[CallId], None]
+    recorded: Callable[[], set[CallId]]
     run: Callable[[Switchboard], Coroutine[Any, Any, None]]
     close: Callable[[], None]
 
@@ -106,14 +109,24 @@ async def serve(
             uploader.wake()
 
         board.on_ended = ended
-        await _say_bye(journal, parts)
+        board.remember(CallId(key.removeprefix("call/")) for key in journal.items("call/"))
+        recover(journal, now=journal.alive_at or time.time())
         runner = web.AppRunner(_application(config, board, box), handler_cancellation=True, access_log_class=RouteLog)
         await runner.setup()
         site = web.TCPSite(runner, config.bind, config.port)
         await site.start()
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(work) for work in (parts.run(board), box.run(), uploader.run(), board.measure_lag())
+                group.create_task(work)
+                for work in (
+                    parts.run(board),
+                    box.run(),
+                    uploader.run(),
+                    board.measure_lag(),
+                    say_byes(journal, parts.bye),
+                    _beat(board, journal),
+                    _sweep(journal, parts),
+                )
             ]
             ready(board, runner.addresses[0][1])
             await stop.wait()
@@ -125,13 +138,32 @@ async def serve(
     journal.close()
 
 
-async def _say_bye(journal: Journal, parts: Carriers) -> None:
-    dialogs = recover(journal, now=time.time())
-    done = await asyncio.gather(*(parts.bye(dialog) for dialog in dialogs), return_exceptions=True)
-    for result in done:
-        if isinstance(result, BaseException):
-            log.warning("a dialog of the last run got no BYE", extra={"error": type(result).__name__})
-    said_bye(journal, dialogs)
+async def _beat(board: Switchboard, journal: Journal) -> None:
+    """While calls live, leave a sign of it every second: after a kill that is when they ended."""
+    while True:
+        if board.live:
+            try:
+                await asyncio.to_thread(journal.touch)
+            except OSError as error:
+                log.warning("no sign of life can be left", extra={"error": type(error).__name__})
+                return
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+async def _sweep(journal: Journal, parts: Carriers) -> None:
+    """Delete what no call keeps: the strays of a kill."""
+    while True:
+        try:
+            there = await asyncio.to_thread(parts.recorded)
+            strays = there - {CallId(key.removeprefix(uploads.PREFIX)) for key in journal.items(uploads.PREFIX)}
+            for call in strays:
+                await asyncio.to_thread(parts.forget, call)
+        except OSError as error:
+            log.error("the recordings' folder cannot be swept", extra={"error": type(error).__name__})
+        else:
+            if strays:
+                log.info("recordings of %d calls that nobody keeps are deleted", len(strays))
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def _application(config: Config, board: Switchboard, box: Outbox) -> web.Application:

@@ -6,7 +6,7 @@ import asyncio
 
 from contract.calls import CallState, Outcome
 from telephony.calls.call import BrowserLeg, Call, CallOver, answered_offer
-from telephony.calls.kit import USER, Kit
+from telephony.calls.kit import PEER, USER, Kit
 from telephony.calls.recording import Recording
 from telephony.leg import Leg, Signal
 from telephony.media.frame import Endpoint, Frame
@@ -29,7 +29,8 @@ class Bridge:
         self._ends: tuple[Endpoint, Endpoint] = (user.endpoint, peer.endpoint)
         self._plane = kit.media.join(user.endpoint, peer.endpoint)
         self._plane.on_frame = self._saw
-        self._announcing = False
+        self._announcing = self._holding = False
+        self._held_by: set[str] = set()
         self._digits: asyncio.Queue[str] = asyncio.Queue(64)
         self.recording = Recording(kit, call, self._ends, self._quiet)
 
@@ -38,21 +39,35 @@ class Bridge:
         self._flow()
 
     def _flow(self) -> None:
-        open_ = not self._announcing and self.call.state is not CallState.HELD
-        self._plane.flow(from_user=open_ and not self.call.muted, from_peer=open_)
+        open_ = not self._announcing and not self._holding
+        speaks = open_ and not self.call.muted and PEER not in self._held_by
+        self._plane.flow(from_user=speaks, from_peer=open_ and USER not in self._held_by)
 
     def _saw(self, side: str, frame: Frame) -> None:
         if frame.digit:
             self.recording.digit(side, frame.digit)
-        elif self.call.state is not CallState.HELD and not (side == USER and self.call.muted):
+        elif not self._holding and not self._held_by and not (side == USER and self.call.muted):
             self.recording.frame(side, frame)
 
     async def hold(self, held: bool) -> None:
-        """Hold or resume the far party; nothing is forwarded or recorded while held."""
+        """Hold or resume the far party; from the wish to hold until it is resumed nothing is forwarded or recorded."""
         if held == (self.call.state is CallState.HELD):
             return
-        await self.peer.hold(held)
-        self.call.to(CallState.HELD if held else CallState.ACTIVE)
+        if held:
+            self._holding = True
+            self._flow()
+        try:
+            await self.peer.hold(held)
+            if self.call.state in {CallState.ACTIVE, CallState.HELD}:
+                self.call.to(CallState.HELD if held else CallState.ACTIVE)
+        finally:
+            self._holding = self.call.state is CallState.HELD
+            self._flow()
+
+    def _held(self, side: str, held: bool) -> None:
+        """A party holds us or takes us back: what it does not hear is not recorded."""
+        self._held_by = self._held_by | {side} if held else self._held_by - {side}
+        self.recording.heard_by_all(not self._held_by)
         self._flow()
 
     def mute(self, muted: bool) -> None:
@@ -99,9 +114,11 @@ class Bridge:
         old, self.user = self.user, leg
         if self._user_watch is not None:
             self._user_watch.cancel()
-        self._user_watch = self._group.create_task(self.watch(leg))
+        self._user_watch = self._group.create_task(self.watch(leg, USER))
         self._plane.close()
         self._ends = (leg.endpoint, self._ends[1])
+        self._held(USER, False)
+        self.recording.moved(self._ends)
         self._plane = self._kit.media.join(*self._ends)
         self._plane.on_frame = self._saw
         self._flow()
@@ -115,8 +132,8 @@ class Bridge:
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._running.set()
-            self._user_watch = group.create_task(self.watch(self.user))
-            group.create_task(self.watch(self.peer))
+            self._user_watch = group.create_task(self.watch(self.user, USER))
+            group.create_task(self.watch(self.peer, PEER))
             group.create_task(self.send_digits())
             if self.call.recording_plan.record:
                 group.create_task(self.recording.run())
@@ -131,10 +148,12 @@ class Bridge:
             self._ends[1].send_digit(await self._digits.get())
             await asyncio.sleep(_DIGIT_GAP_SECONDS)
 
-    async def watch(self, leg: Leg) -> None:
+    async def watch(self, leg: Leg, side: str) -> None:
         """Follow one party until it leaves."""
         while True:
             event = await leg.events.next()
+            if event.signal in {Signal.HELD, Signal.RESUMED}:
+                self._held(side, event.signal is Signal.HELD)
             if event.signal is Signal.ENDED:
                 outcome = event.outcome if event.outcome is Outcome.MEDIA_FAILED else Outcome.COMPLETED
                 raise CallOver(outcome, event.sip_status)

@@ -23,7 +23,7 @@ async def ring(kit: Kit, call: Call, plan: RoutePlan, caller: Leg, *, reachable:
     if reachable and await _picked_up(call, caller, plan.ring_seconds):
         await _connect(kit, call, caller)
     else:
-        await _announce(kit, caller, plan.announcement_language)
+        await _announce(kit, call, caller, plan.announcement_language)
         raise CallOver(Outcome.NO_ANSWER)
 
 
@@ -49,16 +49,15 @@ async def _picked_up(call: Call, caller: Leg, seconds: float) -> bool:
 async def _connect(kit: Kit, call: Call, caller: Leg) -> None:
     user = await align.browser(kit, call)
     user = await align.settle(kit, call, user, caller)
+    await kit.keep_dialog(call, caller)
     await caller.answer()
-    dialog = kit.lines.dialog(caller)
-    if dialog is not None:
-        await asyncio.to_thread(kit.journal.commit, {f"dialog/{call.id}/0": dialog})
     await talk(kit, call, Bridge(kit, call, user, caller))
 
 
-async def _announce(kit: Kit, caller: Leg, language: str) -> None:
+async def _announce(kit: Kit, call: Call, caller: Leg, language: str) -> None:
     """Answer, say in the plan's language that nobody is available, and leave."""
     await caller.settle(caller.offered().codecs[0])
+    await kit.keep_dialog(call, caller)
     await caller.answer()
     assert caller.endpoint is not None
     await kit.media.say(caller.endpoint, "unavailable", language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -120,3 +121,10 @@ class Kit:
     browser_leg: Callable[[Call], BrowserLeg]
     device_wait_seconds: float = 8.0
     ringback_after_seconds: float = 1.0
+
+    async def keep_dialog(self, call: Call, leg: Leg) -> None:
+        """Before a party is told that it is connected, what ends it after a kill is on disk; raises OSError."""
+        dialog = self.lines.dialog(leg)
+        if dialog is not None:
+            key = f"dialog/{call.id}/{call.legs.index(leg)}"
+            await asyncio.to_thread(self.journal.commit, {key: dialog})

@@ -30,13 +30,6 @@ def _over(event: LegEvent) -> CallOver:
     return CallOver(event.outcome or Outcome.CARRIER_ERROR, event.sip_status)
 
 
-async def _journaled(kit: Kit, call: Call, leg: Leg) -> None:
-    dialog = kit.lines.dialog(leg)
-    if dialog is not None:
-        key = f"dialog/{call.id}/{call.legs.index(leg)}"
-        await asyncio.to_thread(kit.journal.commit, {key: dialog})
-
-
 async def _dial(kit: Kit, call: Call, dial: str, codecs: tuple[Codec, ...]) -> Leg:
     leg = kit.lines.dial(call, dial, codecs)
     call.legs.append(leg)
@@ -72,7 +65,8 @@ async def _from_browser(kit: Kit, call: Call, command: PlaceCall) -> None:
     finally:
         if early is not None:
             early.close()
-    await _journaled(kit, call, peer)
+    await kit.keep_dialog(call, peer)
+    await peer.confirm()
     user = await align.settle(kit, call, user, peer)
     await talk(kit, call, Bridge(kit, call, user, peer))
 
@@ -105,10 +99,12 @@ async def _from_desk(kit: Kit, call: Call, command: PlaceCall) -> None:
     except CallOver as over:
         known = over.outcome in {Outcome.BUSY, Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.UNREACHABLE}
         raise CallOver(Outcome.DEVICE_UNREACHABLE if known else over.outcome, over.sip_status) from None
-    await _journaled(kit, call, desk)
+    await kit.keep_dialog(call, desk)
+    await desk.confirm()
     await desk.settle(desk.offered().codecs[0])
     peer = await _reached(kit, call, desk, command)
-    await _journaled(kit, call, peer)
+    await kit.keep_dialog(call, peer)
+    await peer.confirm()
     await _settle(peer, desk)
     assert peer.endpoint is not None
     call.changed(codec=peer.endpoint.codec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from telephony.calls.call import Call, CallOver
 from telephony.calls.kit import Kit
 from telephony.calls.phones import Person, Phones
 from telephony.errors import BadCommand, CarrierError, MediaError
+from telephony.journal import commit_at_last
 from telephony.leg import Leg
 
 log = logging.getLogger(__name__)
@@ -110,21 +111,36 @@ class Switchboard:
         self._seq += 1
         self.phones.tell((call.tenant, call.user), "call.state", call.snapshot(self._seq))
 
-    def begin(self, call: Call, script: Coroutine[Any, Any, None]) -> None:
-        """Run a call's script to its end."""
+    async def begin(self, call: Call, script: Coroutine[Any, Any, None]) -> None:
+        """Run a call's script to its end; returns once a kill would be reported. Raises OSError for a full disk."""
         call.on_change = self.show
         self.live[call.id] = call
         self._known[call.id] = None
         while len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
-        task = asyncio.get_running_loop().create_task(self._run(call, script), name=f"call {call.id}")
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.get_running_loop().create_task(self._run(call, script, kept), name=f"call {call.id}")
         self._tasks[call.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(call.id, None))
+        await asyncio.shield(kept)
 
-    async def _run(self, call: Call, script: Coroutine[Any, Any, None]) -> None:
-        outcome, status = Outcome.COMPLETED, 0
+    def remember(self, calls: Iterable[CallId]) -> None:
+        """Calls of an earlier run: a repeated command for one of them places no second call."""
+        self._known.update(dict.fromkeys(calls))
+
+    async def _run(self, call: Call, script: Coroutine[Any, Any, None], kept: asyncio.Future[None]) -> None:
         try:
             await asyncio.to_thread(self.kit.journal.commit, {f"call/{call.id}": call.facts()})
+        except OSError as error:
+            script.close()
+            self.live.pop(call.id, None)
+            self._known.pop(call.id, None)
+            kept.set_exception(error)
+            kept.exception()  # whoever asked may be gone
+            return
+        kept.set_result(None)
+        outcome, status = Outcome.COMPLETED, 0
+        try:
             async with asyncio.TaskGroup() as group:
                 wish = group.create_task(_wished(call))
                 try:
@@ -145,7 +161,7 @@ class Switchboard:
                 log.warning("a leg did not hang up cleanly", extra={"call": call.id, "error": type(result).__name__})
         dialogs = [f"dialog/{call.id}/{n}" for n in range(len(call.legs))]
         ended = outbox.stored(call.ended_event())
-        await asyncio.to_thread(self.kit.journal.commit, ended, [f"call/{call.id}", *dialogs])
+        await commit_at_last(self.kit.journal, ended, [f"call/{call.id}", *dialogs])
         self.live.pop(call.id, None)
         self.on_ended()
 
@@ -174,7 +190,11 @@ class Switchboard:
             clock=self.kit.clock,
         )
         reachable = self.phones.fresh((tenant, plan.user))
-        self.begin(call, inbound.ring(self.kit, call, plan, caller, reachable=reachable))
+        try:
+            await self.begin(call, inbound.ring(self.kit, call, plan, caller, reachable=reachable))
+        except OSError:
+            log.error("a call cannot be taken: the disk refuses", extra={"call": call_id})
+            await caller.hang_up(Outcome.OVERLOADED)
 
     def _phone_gone(self, person: Person) -> None:
         """A reload has 30 s to come back; then calls without a voice end."""
@@ -241,7 +261,11 @@ async def _place(board: Switchboard, command: PlaceCall) -> None:
     )
     if command.device is Device.DESK:
         board.kit.lines.desk_of(call)
-    board.begin(call, outbound.place(board.kit, call, command))
+    try:
+        await board.begin(call, outbound.place(board.kit, call, command))
+    except OSError:
+        log.error("a call cannot be placed: the disk refuses", extra={"call": command.call})
+        raise BadCommand("overloaded") from None
 
 
 async def _hang_up(board: Switchboard, command: HangUp) -> None:

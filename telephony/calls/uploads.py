@@ -18,7 +18,7 @@ from contract.events import RecordingFailed, RecordingReady
 from contract.numbers import TenantId, UserId
 from contract.uploads import UploadGrant, UploadRequest
 from telephony import outbox
-from telephony.journal import Journal, Value
+from telephony.journal import Journal, Value, commit_at_last
 
 log = logging.getLogger(__name__)
 PREFIX = "tape/"
@@ -103,7 +103,7 @@ class Uploader:
                 wait = min(self.longest_wait_seconds, self.first_wait_seconds * 2 ** min(tries, 12))
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))
         event = event or RecordingFailed(f"{call}:recording", 2, call, tenant, user, reason)
-        await asyncio.to_thread(self.journal.commit, outbox.stored(event), [key])
+        await commit_at_last(self.journal, outbox.stored(event), [key])
         # A recording that can never be stored has no retention date: nothing of it may stay here.
         await asyncio.to_thread(self.forget, call)
         self._busy.discard(key)

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from contract.calls import Codec
-from telephony.errors import MediaError
+from telephony.durable import sync_folder
+from telephony.errors import MediaError, ParseError
 from telephony.media.codecs import Pcm, Resampler, decoder
 from telephony.media.spool import SIDES, SpooledFrame, read_spool
 
@@ -65,7 +66,10 @@ class NothingRecorded(MediaError):
 
 def render_file(spool_path: Path, wav_path: Path) -> float:
     """Write the WAV file whole or not at all; its length in seconds. Raises NothingRecorded."""
-    spool = read_spool(spool_path)
+    try:
+        spool = read_spool(spool_path)
+    except ParseError as error:  # the kill came before the first second was on disk
+        raise NothingRecorded("nothing was recorded") from error
     if not spool.frames:
         raise NothingRecorded("nothing was recorded")
     codecs = {side: Codec(name) for side, name in spool.header["codecs"].items()}
@@ -88,6 +92,7 @@ def render_file(spool_path: Path, wav_path: Path) -> float:
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(wav_path)
+    sync_folder(wav_path.parent)
     return samples / rate_hz
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from telephony.durable import make_folder, sync_folder
 from telephony.errors import ParseError
 from telephony.media.frame import Frame
 
@@ -97,7 +98,7 @@ def read_spool(path: Path) -> Spool:
     markers: list[Marker] = []
     closed = False
     for kind, body in records:
-        if kind == _AUDIO:
+        if kind == _AUDIO and len(body) > _FRAME.size:
             offset, timestamp, sequence, side = _FRAME.unpack_from(body)
             frames.append(SpooledFrame(SIDES[side & 1], offset, timestamp, sequence, body[_FRAME.size :]))
         elif kind == _MARKER:
@@ -140,11 +141,20 @@ class Syncer:
             stopping = self._stop
             with self._lock:
                 tapes = tuple(self._tapes)
-            done = {tape for tape in tapes if tape.sync()}
+            done = {tape for tape in tapes if _synced(tape)}
             with self._lock:
                 self._tapes -= done
             if stopping:
                 return
+
+
+def _synced(tape: SpoolTape) -> bool:
+    """One tape's trouble is not the others'."""
+    try:
+        return tape.sync()
+    except Exception:
+        log.exception("a recording's writer failed")
+        return False
 
 
 class SpoolTape:
@@ -211,11 +221,11 @@ class SpoolTape:
             try:
                 self._flush()
                 self._failing = False
+                if closed:
+                    self._finish()
             except OSError as error:
                 self._note(error)
                 return False
-            if closed:
-                self._finish()
             return closed
 
     def _flush(self) -> None:
@@ -224,9 +234,9 @@ class SpoolTape:
         if self._discarded or not waiting:
             return
         if self._fd is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            _sync_directory(self.path.parent)
+            sync_folder(self.path.parent)
         written = 0
         while written < len(waiting):
             written += os.pwrite(self._fd, waiting[written:], self._good + written)
@@ -250,17 +260,7 @@ class SpoolTape:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-        if self._discarded:
+        if self._discarded and self.path.parent.is_dir():
             self.path.unlink(missing_ok=True)
-            _sync_directory(self.path.parent)
+            sync_folder(self.path.parent)
         self._finished.set()
-
-
-def _sync_directory(directory: Path) -> None:
-    if not directory.is_dir():
-        return
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -63,6 +63,10 @@ class Studio:
         for path in (spool, spool.with_suffix(".wav"), spool.with_suffix(".part")):
             path.unlink(missing_ok=True)
 
+    def recorded(self) -> set[CallId]:
+        """Calls of which something is here."""
+        return {CallId(path.stem) for path in self._directory.glob("*")}
+
     def close(self) -> None:
         """Write what is left."""
         self._syncer.stop()

@@ -18,6 +18,7 @@ from telephony.sip import sdp
 from telephony.sip.dialog import Dialog
 from telephony.sip.digest import Credentials, strongest
 from telephony.sip.message import Message, response
+from telephony.sip.outcome import FINAL, outcome_of
 from telephony.sip.refusal import ALLOW, DIGITS, digit_of, refusal
 from telephony.sip.transaction import ClientTransaction, ServerTransaction
 from telephony.sip.useragent import Address, UserAgent, new_tag
@@ -25,16 +26,6 @@ from telephony.sip.useragent import Address, UserAgent, new_tag
 GLARE_SECONDS = (2.1, 4.0)
 HOLD_SECONDS = 32.0
 GONE = {408, 481}
-OUTCOMES = {
-    401: Outcome.CARRIER_ERROR, 404: Outcome.UNREACHABLE, 408: Outcome.NO_ANSWER, 410: Outcome.UNREACHABLE, 480: Outcome.NO_ANSWER,
-    484: Outcome.UNREACHABLE, 486: Outcome.BUSY, 487: Outcome.CANCELLED, 488: Outcome.MEDIA_FAILED, 600: Outcome.BUSY,
-    603: Outcome.DECLINED, 604: Outcome.UNREACHABLE, 606: Outcome.MEDIA_FAILED,
-}  # fmt: skip
-FINAL = {
-    Outcome.BUSY: (486, "Busy Here"), Outcome.DECLINED: (603, "Decline"), Outcome.UNREACHABLE: (404, "Not Found"),
-    Outcome.NO_ANSWER: (480, "Temporarily Unavailable"), Outcome.MEDIA_FAILED: (488, "Not Acceptable Here"),
-    Outcome.OVERLOADED: (503, "Service Unavailable"), Outcome.OUR_ERROR: (500, "Server Error"),
-}  # fmt: skip
 
 
 class RtpSocket(Endpoint, Protocol):
@@ -62,11 +53,6 @@ class Stage(Enum):
     RINGING_IN = auto()
     UP = auto()
     OVER = auto()
-
-
-def outcome_of(status: int) -> Outcome:
-    """How a call ended that was refused with this status."""
-    return OUTCOMES.get(status, Outcome.CARRIER_ERROR)
 
 
 @dataclass(slots=True)
@@ -107,6 +93,8 @@ class SipLeg:
         self._theirs: sdp.Description | None = None
         self._acks: dict[tuple[str, int], Message] = {}
         self._answer_due, self._asking, self._changes = False, False, asyncio.Lock()
+        self.waits_to_confirm = False
+        self._unconfirmed: tuple[tuple[str, int], Message] | None = None
 
     @classmethod
     def inbound(
@@ -239,11 +227,17 @@ class SipLeg:
         if key in self._acks:
             self._agent.send_ack(self._acks[key], self._identity.to)
             return
+        if self._unconfirmed is not None and self._unconfirmed[0] == key:
+            return
         assert self._invite is not None
         dialog = Dialog.of_response(self._invite.request, message)
-        self._acks[key] = dialog.request("ACK", message.cseq[0], "")
-        self._agent.send_ack(self._acks[key], self._identity.to)
-        if self._stage is not Stage.CALLING or self._cancelled:
+        late = self._stage is not Stage.CALLING or self._cancelled
+        unconfirmed = key, dialog.request("ACK", message.cseq[0], "")
+        if self.waits_to_confirm and not late:
+            self._unconfirmed = unconfirmed
+        else:
+            self._acknowledge(*unconfirmed)
+        if late:
             self._bye(dialog)
             if self._stage is Stage.CALLING:
                 self._finish(Outcome.CANCELLED, 0)
@@ -256,6 +250,19 @@ class SipLeg:
             self._quit(Outcome.MEDIA_FAILED)
             return
         self.events.put(Signal.ANSWERED)
+
+    def _acknowledge(self, key: tuple[str, int], ack: Message) -> None:
+        self._acks[key] = ack
+        self._agent.send_ack(ack, self._identity.to)
+
+    async def confirm(self) -> None:
+        """The ACK that `waits_to_confirm` held back: until it comes the far end gives up by itself (section 13.3.1.4)."""
+        self._confirm()
+
+    def _confirm(self) -> None:
+        if self._unconfirmed is not None:
+            unconfirmed, self._unconfirmed = self._unconfirmed, None
+            self._acknowledge(*unconfirmed)
 
     def _refused(self, message: Message) -> None:
         if message.status in {401, 407} and (proof := self._proof(message, "INVITE", self._dial_uri)):
@@ -383,6 +390,7 @@ class SipLeg:
             self._inbound.respond(self._response(self._inbound.request, status, reason))
             self._finish(outcome, status)
         elif self._stage is Stage.UP and self.dialog is not None:
+            self._confirm()
             self._bye(self.dialog)
             self._finish(outcome, 0)
         else:
@@ -484,7 +492,7 @@ class SipLeg:
         transaction.respond(self._response(request, 200, "OK", body))
 
     def journal_facts(self) -> dict[str, Any] | None:
-        """What a restart needs to say BYE; None before there is a dialog."""
-        if self.dialog is None or self._stage is not Stage.UP:
+        """What a restart needs to say BYE; None before there is a dialog. Kept before a caller is answered."""
+        if self.dialog is None or self._stage not in {Stage.RINGING_IN, Stage.UP}:
             return None
         return {"dialog": self.dialog.to_json(), "to": list(self._identity.to), "user": self._identity.user}

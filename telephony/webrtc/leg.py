@@ -171,6 +171,9 @@ class WebRtcLeg:
     async def answer(self) -> None:
         """The window answers by signalling."""
 
+    async def confirm(self) -> None:
+        """The window needs no acknowledgement."""
+
     async def hold(self, held: bool) -> None:
         """The window is held by the call's plane; its connection stays as it is."""
 

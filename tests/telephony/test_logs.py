@@ -192,12 +192,12 @@ async def test_whole_calls_leave_no_canary_in_logs_or_names(
     browser = await scene.connected("c1")
     far = scene.far.legs[-1]
     assert far.endpoint is not None
+    digits: list[str] = []
+    far.endpoint.on_frame = lambda frame: digits.append(frame.digit)
     humming = asyncio.ensure_future(hum(far.endpoint, 650))
     assert await scene.phone.ask("call.dtmf", call="c1", digits=C["digits of the user"]) == {}
     for digit in C["digits of the far party"]:
         far.endpoint.send_digit(digit)
-    digits: list[str] = []
-    far.endpoint.on_frame = lambda frame: digits.append(frame.digit)
     await until(lambda: scene.phone.state["recording"] == "on", 20)
     await until(lambda: "".join(digits) == C["digits of the user"], 10)
     await asyncio.sleep(1)

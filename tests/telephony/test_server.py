@@ -58,7 +58,7 @@ async def test_restart_says_bye_reports_once_and_stops_cleanly(tmp_path: Path) -
     config = Config(0, "127.0.0.1", url, url, tmp_path, True, "127.0.0.1", keys)
     lines, stop, ready = MemoryLines(), asyncio.Event(), asyncio.get_running_loop().create_future()
     parts = Carriers(
-        lines, MemoryMedia(), lambda _: ScriptedLeg(()), bye, never, never, lambda _: None, idle, lambda: None
+        lines, MemoryMedia(), lambda _: ScriptedLeg(()), bye, never, never, lambda _: None, set, idle, lambda: None
     )
     task = asyncio.ensure_future(serve(config, lambda _: parts, stop, lambda b, p: ready.set_result((b, p))))
     board, port = await asyncio.wait_for(ready, 5)

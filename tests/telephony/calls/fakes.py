@@ -77,6 +77,9 @@ class ScriptedLeg:
     async def answer(self) -> None:
         self.log.append("answer")
 
+    async def confirm(self) -> None:
+        self.log.append("confirm")
+
     async def hold(self, held: bool) -> None:
         self.log.append(("hold", held))
 
