@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from contract.calls import RecordingRule
 from telephony.calls.call import Call
@@ -42,6 +43,7 @@ class Recording:
         except OSError as error:  # what a kill would lose is not begun; the call goes on
             log.error("a recording cannot begin", extra={"call": self._call.id, "error": type(error).__name__})
             self.stop()
+            return
         if self._stopped:
             await asyncio.to_thread(self._kit.journal.commit, None, [f"tape/{self._call.id}"])
             return
@@ -86,7 +88,7 @@ class Recording:
         if self._call.recording in {"announcing", "on"} and digit == self._call.recording_plan.objection_digit:
             self._call.recording_rule = RecordingRule.PARTY_OBJECTED
             self.stop()
-            self._kit.journal.commit({f"call/{self._call.id}": self._call.facts()})
+            self._commit({f"call/{self._call.id}": self._call.facts()}, [])
 
     def stop(self, discard: bool = False) -> None:
         """No byte is recorded after this; with `discard` nothing is kept."""
@@ -96,11 +98,20 @@ class Recording:
         if self._tape is not None:
             if discard:
                 # Forgotten first: a kill in between leaves a stray that the next start deletes, not one it uploads.
-                self._kit.journal.commit(None, [f"tape/{self._call.id}"])
+                self._commit(None, [f"tape/{self._call.id}"])
                 self._tape.discard()
             else:
                 self._tape.close()
         self._call.changed(recording="stopped")
+
+    def _commit(self, put: dict[str, Any] | None, drop: list[str]) -> None:
+        """At once, so that the end of the call cannot overtake it; a full disk does not keep a recording running."""
+        try:
+            self._kit.journal.commit(put, drop)
+        except OSError as error:
+            log.error(
+                "the end of a recording is not noted", extra={"call": self._call.id, "error": type(error).__name__}
+            )
 
     def close(self) -> None:
         """The call is over."""

@@ -229,7 +229,8 @@ class Switchboard:
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:  # one that waits for a full disk is ended by the next run
+                await asyncio.wait(late, timeout=seconds)
         for timer in self._graces.values():
             timer.cancel()
 

@@ -77,32 +77,6 @@ def test_what_is_written_is_read(tmp_path: Path, syncer: Syncer) -> None:
     assert (tmp_path / "c1.spool").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_spool_cut_at_every_byte_gives_its_whole_records(tmp_path: Path, syncer: Syncer) -> None:
-    whole = tmp_path / "c1.spool"
-    spool = write_call(whole, Codec.PCMU, syncer, seconds=0.2)
-    data, cut, best = whole.read_bytes(), tmp_path / "cut", 0
-    for size in range(len(data) + 1):
-        cut.write_bytes(data[:size])
-        try:
-            frames = read_spool(cut).frames
-        except ParseError:
-            assert size < 120
-            continue
-        assert frames == spool.frames[: len(frames)] and len(frames) >= best
-        best = len(frames)
-    assert best == len(spool.frames) and len(data) > 7000
-
-
-def test_a_changed_byte_ends_the_reading_there(tmp_path: Path, syncer: Syncer) -> None:
-    path = tmp_path / "c1.spool"
-    spool = write_call(path, Codec.PCMU, syncer, seconds=0.4)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-    frames = read_spool(path).frames
-    assert 0 < len(frames) < len(spool.frames) and frames == spool.frames[: len(frames)]
-
-
 def test_discarded_recordings_are_gone_and_names_are_checked(tmp_path: Path, syncer: Syncer) -> None:
     tape = SpoolTape(tmp_path / "c2.spool", {"codecs": {"user": "PCMU", "peer": "PCMU"}}, time.monotonic, syncer)
     tape.write("user", Frame(b"secret" * 20, 0, 0))
