@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from addon.handlers import calls, home, people
+from addon.handlers import blocks, calls, home, people, permissions
 from addon.handlers.request import Request
 from cards.reply import Push, Reply, Update
 from cards.surface import Action, Trigger
@@ -41,6 +41,9 @@ ACTIONS: dict[Action, Handler] = {
     Action.ADD_CONTACT: people.add_contact,
     Action.INSERT_NUMBERS: home.insert_numbers,
     Action.REFRESH: home.refresh,
+    Action.ASK_PERMISSION: permissions.ask,
+    Action.BLOCK_NUMBER: blocks.block,
+    Action.UNBLOCK_NUMBER: blocks.unblock,
 }
 
 # A click of these carries a nonce that is spent once.
@@ -54,6 +57,8 @@ EFFECTS = frozenset(
         Action.WITHDRAW_CONSENT,
         Action.SAVE_SETTINGS,
         Action.ADD_CONTACT,
+        Action.BLOCK_NUMBER,
+        Action.UNBLOCK_NUMBER,
     }
 )
 
@@ -67,6 +72,8 @@ SHOWN_AGAIN: dict[Action, Handler] = {
     Action.WITHDRAW_CONSENT: home.show_settings,
     Action.SAVE_SETTINGS: home.show_settings,
     Action.ADD_CONTACT: people.show_add_contact,
+    Action.BLOCK_NUMBER: blocks.shown,
+    Action.UNBLOCK_NUMBER: blocks.shown,
 }
 
 

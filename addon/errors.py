@@ -1,4 +1,4 @@
-"""AddonError > UnknownCompany | UnknownUser | Gone (not yours or not there) | StaleClick | PartAway (try again) | NoMail | BadInput | NeedsConsent | NotAllowed: each names catalogue words that are safe to show."""
+"""AddonError > UnknownCompany | UnknownUser | Gone (not yours or not there) | OnHold | StaleClick | PartAway (try again) | NoMail | BadInput | NeedsConsent | NotAllowed: each names catalogue words that are safe to show."""
 
 from __future__ import annotations
 
@@ -41,6 +41,13 @@ class Gone(AddonError):
 
     key, retry = "problem.gone", False
     status, kind = 404, "gone"
+
+
+class OnHold(AddonError):
+    """A legal hold keeps the recording."""
+
+    key, retry = "problem.held", False
+    status, kind = 409, "held"
 
 
 class StaleClick(AddonError):

@@ -9,7 +9,7 @@ from addon.domain.recordings import Recording
 from cards.parts import call_button, how_it_went, recording_rows, way_of, will_rows
 from cards.surface import Action
 from cards.text import Texts, escaped, plain, sentence, shown_number
-from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, Widget, section
+from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextParagraph, Widget, section
 from contract.calls import Device, RecordingRule
 
 
@@ -25,16 +25,31 @@ def _recording(record: CallRecord, recording: Recording | None, texts: Texts) ->
     return [DecoratedText(texts.html("recording.pending"), icon="CLOCK")] if record.talk_seconds else []
 
 
+def _block(record: CallRecord, blocked: bool | None, texts: Texts) -> list[Widget]:
+    """The way to refuse a number, or to take it back."""
+    if blocked is None:
+        return []
+    click = Do(
+        Action.UNBLOCK_NUMBER if blocked else Action.BLOCK_NUMBER, {"to": record.peer.address, "call": record.call}
+    )
+    button = ButtonList((Button(texts.t("block.remove" if blocked else "block.add"), click),))
+    return [TextParagraph(texts.html("verdict.blocked")), button] if blocked else [button]
+
+
 def call_card(
     record: CallRecord,
     recording: Recording | None,
     device: Device,
     presence: Presence | None,
+    blocked: bool | None = None,
     *,
     now: float,
     texts: Texts,
 ) -> Card:
-    """The facts of a finished call, as the telephony service measured them; `device` is where I call back from."""
+    """The facts of a finished call, as the telephony service measured them; `device` is where I call back from.
+
+    `blocked` None is a party that cannot be blocked: an extension or a withheld number.
+    """
     way = way_of(record)
     went = sentence(how_it_went(record, texts))
     used = texts.html(f"device.{record.device.value}")
@@ -46,13 +61,16 @@ def call_card(
     )
     back = call_button(record.peer.address, device, presence, texts.t("call.back"), primary=True)
     number = DecoratedText(
-        escaped(shown_number(record.peer.address)), texts.html("call.number"), icon="PHONE", button=back
+        escaped(shown_number(record.peer.address)),
+        texts.html("call.number"),
+        icon="PHONE",
+        button=None if blocked else back,
     )
     return Card(
         "call",
         plain(record.peer.name) or plain(shown_number(record.peer.address)) or texts.t("call.withheld"),
         (
-            section(facts, number if record.peer.address else None),
+            section(facts, number if record.peer.address else None, *_block(record, blocked, texts)),
             section(*_recording(record, recording, texts), header=texts.t("recording.title")),
         ),
     )

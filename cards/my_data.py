@@ -24,6 +24,8 @@ def my_data_card(
         )
         for r in recordings[:MAX_ROWS]
     ]  # fmt: skip
+    if len(recordings) > MAX_ROWS:
+        rows.append(TextParagraph(texts.counted("data.more", len(recordings) - MAX_ROWS)))
     decisions: list[Widget] = [
         DecoratedText(
             texts.html("data.granted" if c.granted else "data.refused"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from addon.domain.call_record import CallRecord
-from addon.domain.dialing import DialPlan
+from addon.domain.dialing import LIMITS, DialPlan, Verdict
 from addon.domain.people import FoundNumber, Person
 from addon.domain.presence import Presence
 from cards.parts import call_button, call_row, phone_button, settings_button, will_rows
@@ -17,6 +17,7 @@ from contract.calls import Device
 
 MAX_NUMBERS = 12
 MAX_OTHERS = 5
+CONTACT_SOURCES = ("contacts", "other-contacts", "directory")
 
 
 def what_happens(plan: DialPlan, texts: Texts) -> list[str]:
@@ -24,8 +25,8 @@ def what_happens(plan: DialPlan, texts: Texts) -> list[str]:
     if not plan.may_call:
         return [texts.t(f"verdict.{plan.verdict.value}", region=plan.region)]
     lines = [texts.t("will.desk" if plan.device is Device.DESK else "will.browser")]
-    if plan.verdict.value == "emergency":
-        lines.append(texts.t("verdict.emergency"))
+    if plan.verdict is Verdict.EMERGENCY:
+        return [*lines, texts.t("verdict.emergency")]
     if plan.recording.record:
         language = texts.t(f"language.{plan.recording.notice_language}")
         lines.append(texts.t("will.recorded", language=language, digit=plan.recording.objection_digit))
@@ -49,16 +50,25 @@ def _number_row(
     if number.extension:
         shown += " " + texts.html("person.ext", extension=number.extension).replace(" ", "\u00a0")
     lines = [] if told else what_happens(plan, texts)
-    call = call_button(
-        number.e164, plan.device, presence, texts.t("call.call"), primary=first, alt=texts.t("call.to", who=plan.shown)
-    )
     return DecoratedText(
         f"<b>{shown}</b>" if plan.may_call else shown,
         sentence(" · ".join(part for part in (label, source) if part)),
         "<br>".join(escaped(line, 300) for line in lines),
         "PHONE",
-        button=call if plan.may_call else None,
+        button=_click(number, plan, presence, texts, first=first),
     )
+
+
+def _click(
+    number: FoundNumber, plan: DialPlan, presence: Presence | None, texts: Texts, *, first: bool
+) -> Button | None:
+    """Call; also where only a limit stands in the way now, for it passes. A blocked number can be taken back."""
+    if plan.verdict is Verdict.BLOCKED:
+        return Button(texts.t("block.remove"), Do(Action.UNBLOCK_NUMBER, {"to": number.e164}))
+    if not plan.may_call and plan.verdict not in LIMITS:
+        return None
+    alt = texts.t("call.to", who=plan.shown)
+    return call_button(number.e164, plan.device, presence, texts.t("call.call"), primary=first, alt=alt)
 
 
 def _numbers(
@@ -69,9 +79,10 @@ def _numbers(
     callable_plans = [plan for _, plan in shown if plan.may_call]
     same = len({_fate(plan) for plan in callable_plans}) == 1
     rows: list[Widget] = []
+    primary = next((at for at, (n, p) in enumerate(shown) if p.may_call and n.label != "fax"), None)
     for place, (number, plan) in enumerate(shown):
         rows += [Divider()] if rows and not same else []
-        first = plan.may_call and not any(p.may_call for _, p in shown[:place])
+        first = place == primary
         rows.append(_number_row(number, plan, presence, texts, first=first, told=same and plan.may_call))
     if not rows:
         rows = [TextParagraph(texts.html("person.no_numbers"))]
@@ -90,14 +101,33 @@ def _doubts(presence: Presence | None, texts: Texts) -> list[DecoratedText]:
     return [DecoratedText(texts.html(f"home.problem.{presence.problem}"), icon="CLOCK")] if presence.problem else []
 
 
-def _who(person: Person | None, asked: str, choices: Sequence[tuple[FoundNumber, DialPlan]], texts: Texts) -> Section:
+def _nobody(asked: str, missing: Sequence[str], silent: bool, texts: Texts) -> list[TextParagraph]:
+    """Why nobody is named: where it was looked, and where it could not be."""
+    if not asked:
+        return [TextParagraph(texts.html("person.no_sender"))]
+    looked = ["number-index"] if silent else [p for p in (*CONTACT_SOURCES, "number-index") if p not in missing]
+    places = ", ".join(texts.t(f"source.{place}") for place in looked)
+    said = [TextParagraph(texts.html("person.nobody", asked=asked, places=places))]
+    return [*said, TextParagraph(texts.html("person.silent"))] if silent else said
+
+
+def _who(
+    person: Person | None,
+    asked: str,
+    choices: Sequence[tuple[FoundNumber, DialPlan]],
+    missing: Sequence[str],
+    silent: bool,
+    name: str,
+    texts: Texts,
+) -> Section:
     if person is not None:
         source = sentence(texts.html(f"source.{person.source.value}")) if person.source else ""
         known = DecoratedText(escaped(person.email or person.name or asked), source, icon="EMAIL")
         return section(replace(known, icon="PERSON") if not person.email else known)
     first = choices[0][0].e164 if choices else ""
-    add = Button(texts.t("contact.add"), Do(Action.SHOW_ADD_CONTACT, {"email": plain(asked, 200), "number": first}))
-    return section(TextParagraph(texts.html("person.nobody", asked=asked)), ButtonList((add,)))
+    filled = {"email": plain(asked, 200), "name": plain(name), "number": first}
+    add = Button(texts.t("contact.add"), Do(Action.SHOW_ADD_CONTACT, filled))
+    return section(*_nobody(asked, missing, silent, texts), ButtonList((add,)))
 
 
 def _others(others: Sequence[Person], texts: Texts) -> Section:
@@ -122,28 +152,46 @@ def person_card(
     presence: Presence | None,
     missing: Sequence[str],
     *,
+    name: str = "",
+    silent: bool = False,
     now: float,
     texts: Texts,
 ) -> Card:
-    """The card beside an open message; `missing` names features whose permission was not given."""
+    """The card beside an open message about `asked`, a mail address, whose mail calls them `name`.
+
+    `missing` names features without permission, `silent` is a Google that did not answer.
+    """
     numbers, will = _numbers(choices, presence, texts)
     earlier: list[Widget] = [
         call_row(record, texts.when(record.started_at, now=now), named=False, texts=texts) for record in history
     ]
-    gaps = [DecoratedText(texts.html(f"missing.{feature}"), icon="DESCRIPTION") for feature in missing]
     return Card(
         "person",
-        (plain(person.name, 60) if person else "") or plain(asked, 60) or texts.t("call.withheld"),
+        (plain(person.name, 60) if person else "") or plain(name, 60) or plain(asked, 60) or texts.t("call.withheld"),
         (
-            _who(person, asked, choices, texts),
+            _who(person, asked, choices, missing, silent, name, texts),
             numbers,
             will,
             section(
                 *(earlier or [TextParagraph(texts.html("person.no_calls"))]), header=texts.t("person.calls"), shown=3
             ),
             _others(others, texts),
-            section(*gaps, header=texts.t("person.gaps")),
+            _gaps(missing, texts),
             section(ButtonList((phone_button(texts), settings_button(texts)))),
         ),
         plain(person.organisation, 60) if person else "",
     )
+
+
+def _gaps(missing: Sequence[str], texts: Texts) -> Section:
+    """What is off because it was not permitted, and the way to permit it."""
+    rows = [DecoratedText(texts.html(f"missing.{feature}"), icon="DESCRIPTION") for feature in missing]
+    give = Button(texts.t("permission.give"), Do(Action.ASK_PERMISSION, {"missing": ",".join(missing)}))
+    return section(*rows, ButtonList((give,)) if missing else None, header=texts.t("person.gaps"))
+
+
+def unread_card(missing: Sequence[str], *, texts: Texts) -> Card:
+    """Beside a mail that may not be read: what that means, and what works all the same."""
+    buttons = ButtonList((phone_button(texts), settings_button(texts)))
+    why = TextParagraph(texts.html("person.unread"))
+    return Card("unread", texts.t("person.unread_title"), (section(why), _gaps(missing, texts), section(buttons)))

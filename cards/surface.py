@@ -49,6 +49,9 @@ class Action(StrEnum):
     ADD_CONTACT = "contact.add"
     INSERT_NUMBERS = "compose.insert"
     REFRESH = "home.refresh"
+    ASK_PERMISSION = "permission.ask"
+    BLOCK_NUMBER = "block.add"
+    UNBLOCK_NUMBER = "block.remove"
 
 
 class Page(StrEnum):

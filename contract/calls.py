@@ -96,6 +96,7 @@ class RecordingRule(StrEnum):
     USER_OFF = "user-off"
     TENANT_OFF = "tenant-off"
     PLACE_FORBIDS = "place-forbids"
+    EMERGENCY = "emergency"
     PARTY_OBJECTED = "party-objected"
 
 

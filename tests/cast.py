@@ -19,7 +19,7 @@ from addon.adapters.local_tasks import LocalTasks
 from addon.adapters.sqlite_documents import SqliteDocuments
 from addon.app import create_app
 from addon.config import Config
-from addon.domain.people import Person
+from addon.domain.people import Person, Source
 from addon.domain.presence import Presence
 from addon.domain.tenant import Tenant, User
 from addon.event import UserTokens
@@ -37,7 +37,9 @@ from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, WEB_CLIENT_ID
 from workbench.tokens import Issuer
 
 NOW = 1_795_500_000.0
-CONTACTS = "https://www.googleapis.com/auth/contacts"
+_AUTH = "https://www.googleapis.com/auth/"
+CONTACTS, OTHERS, DIRECTORY = _AUTH + "contacts", _AUTH + "contacts.other.readonly", _AUTH + "directory.readonly"
+METADATA, READ = (_AUTH + f"gmail.addons.current.message.{kind}" for kind in ("metadata", "readonly"))
 BASE = "https://addon.example"
 TASKS_ACCOUNT = "queue@project.iam.gserviceaccount.com"
 KEYS = {
@@ -102,17 +104,22 @@ class Mail:
     def __init__(self) -> None:
         self.text = "Call me: +593 98 765 4321\n"
         self.known: list[Person] = []
-        self.needs_contacts = False
+        self.sender = Mailbox("ana@quito.example", "Ana")
 
     def message(self, tokens: UserTokens, message_id: str) -> Message:
-        sender = Mailbox("ana@quito.example", "Ana")
-        return Message(message_id, sender, (Mailbox("alice@acme.example"),), "Hi", self.text)
+        """As Google: nothing without a permission for the message, no text without the one to read it."""
+        if not {METADATA, READ} & tokens.scopes:
+            raise ScopeMissing(METADATA)
+        text = self.text if READ in tokens.scopes else ""
+        return Message(message_id, self.sender, (Mailbox("alice@acme.example"),), "Hi", text)
 
     def find(self, tokens: UserTokens, query: str, region: str = "") -> list[Person]:
-        return [p for p in self.known if p.email == query]
+        """Only sources that were granted; a person without a source is everybody's."""
+        scopes = {Source.CONTACTS: CONTACTS, Source.OTHER_CONTACTS: OTHERS, Source.DIRECTORY: DIRECTORY}
+        return [p for p in self.known if p.email == query and scopes.get(p.source, CONTACTS) in tokens.scopes]
 
     def create(self, tokens: UserTokens, name: str, email: str, number: str) -> Person:
-        if self.needs_contacts and CONTACTS not in tokens.scopes:
+        if CONTACTS not in tokens.scopes:
             raise ScopeMissing(CONTACTS)
         person = Person(name, email)
         self.known.append(person)

@@ -19,7 +19,7 @@ from cards.consent import consent_card
 from cards.contact import add_contact_card
 from cards.homepage import homepage_card
 from cards.my_data import my_data_card
-from cards.person import person_card
+from cards.person import person_card, unread_card
 from cards.problem import no_phone_card, problem_card
 from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
@@ -107,8 +107,9 @@ def _people(sample: Sample) -> dict[str, Card]:
         presence: Presence | None = ready,
         missing: Sequence[str] = (),
         asked: str = "ana@x.example",
+        silent: bool = False,
     ) -> Card:
-        return person_card(who, asked, choices, others, history, presence, missing, now=NOW, texts=texts)
+        return person_card(who, asked, choices, others, history, presence, missing, silent=silent, now=NOW, texts=texts)
 
     both = [(mobile, plan()), (office, plan())]
     quiet = [(mobile, plan(recording=NO)), (office, plan(recording=NO))]
@@ -121,6 +122,11 @@ def _people(sample: Sample) -> dict[str, Card]:
         "person-refused": card(person, [(mobile, plan(Verdict.COUNTRY_NOT_ALLOWED)), (office, plan())]),
         "person-many": card(person, mixed, [person, person], records, missing=gaps),
         "person-unknown": card(None, [], asked=name),
+        "person-silent": card(None, [], missing=gaps[3:4], silent=True),
+        "person-nobody": card(None, [], asked=""),
+        "person-blocked": card(person, [(mobile, plan(Verdict.BLOCKED))]),
+        "person-limit": card(person, [(mobile, plan(Verdict.TOO_MANY_CALLS))]),
+        "unread": unread_card(gaps, texts=texts),
         "person-unknown-number": card(None, [(office, plan(recording=NO))], asked=name),
     }
 
@@ -155,7 +161,8 @@ def _calls(sample: Sample) -> dict[str, Card]:
     return {
         "recent": recent_calls_card(records, by_call, now=NOW, texts=texts),
         "recent-empty": recent_calls_card([], {}, now=NOW, texts=texts),
-        "call": call_card(records[0], recording, Device.BROWSER, here, now=NOW, texts=texts),
+        "call": call_card(records[0], recording, Device.BROWSER, here, False, now=NOW, texts=texts),
+        "call-blocked": call_card(missed, None, Device.BROWSER, here, True, now=NOW, texts=texts),
         "call-missed": call_card(missed, None, Device.DESK, None, now=NOW, texts=texts),
         "call-withheld": call_card(withheld, None, Device.BROWSER, here, now=NOW, texts=texts),
         "calling": calling_card("+593 98 765 4321", plan(), texts=texts, call="c9"),

@@ -96,6 +96,15 @@ class _Target:
     cost_class: str = "local"
 
 
+def e164_of(to: str, region: str) -> str:
+    """The public number behind a spelling dialled in `region`, "" for an extension or nonsense."""
+    digits = digits_of(to)
+    if digits.isdigit() and len(digits) in EXTENSION_DIGITS:
+        return ""
+    number = public_number(digits, region) if digits else None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else ""
+
+
 def _target(to: str, tenant: Tenant) -> _Target:
     digits = digits_of(to)
     help_digits = digits.removeprefix("+")
@@ -179,7 +188,7 @@ def authorise(
     current = consent if consent is not None and consent.at <= now + CLOCK_SKEW_SECONDS else None
     recording = recording_plan(target.region, tenant, settings, current)
     if verdict is Verdict.EMERGENCY:
-        recording = RecordingPlan(False, RecordingRule.PLACE_FORBIDS, recording.notice_language)
+        recording = RecordingPlan(False, RecordingRule.EMERGENCY, recording.notice_language)
     retention_days = min(settings.retention_days, tenant.retention_max_days)
     return DialPlan(
         verdict,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from addon.domain.consent import ConsentKind
-from addon.domain.dialing import DialPlan, Verdict
+from addon.domain.dialing import DialPlan, Verdict, e164_of
 from addon.errors import Gone, PartAway
 from addon.handlers.home import settings_of
 from addon.handlers.request import Request
@@ -101,8 +101,10 @@ def show_call(request: Request) -> Reply:
     if record is None:
         raise Gone
     recording = request.store.recordings.get(request.user.id, record.call)
+    e164 = e164_of(record.peer.address, request.tenant.region)
+    blocked = request.store.blocks.is_blocked(request.user.id, e164) if e164 else None
     card = call_card(
-        record, recording, request.settings.device, request.presence(), now=request.now, texts=request.texts
+        record, recording, request.settings.device, request.presence(), blocked, now=request.now, texts=request.texts
     )
     return Push(card)
 

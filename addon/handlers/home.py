@@ -96,8 +96,9 @@ def my_data(request: Request) -> Reply:
     """What is held about me."""
     store, user = request.store, request.user.id
     decisions = [c for kind in ConsentKind for c in store.consents.history(user, kind)]
-    calls = len(store.calls.latest(user, limit=500))
-    return Push(my_data_card(store.recordings.latest(user), calls, decisions, now=request.now, texts=request.texts))
+    calls = store.calls.count(user)
+    recordings = sorted(store.recordings.every(user), key=lambda r: -r.started_at)
+    return Push(my_data_card(recordings, calls, decisions, now=request.now, texts=request.texts))
 
 
 def compose(request: Request) -> Reply:
@@ -114,6 +115,6 @@ def insert_numbers(request: Request) -> Reply:
     mine = {request.user.extension}
     chosen = [n for n in request.event.inputs.get("numbers", ()) if n and n in mine]
     if not chosen:
-        return Notify(request.texts.t("compose.which"))
+        return Notify(request.texts.t("compose.pick"))
     lines = [f"{request.texts.html('home.extension', extension=shown_number(n))}" for n in chosen]
     return DraftEdit(f"<p>{escaped(request.user.name)}<br>{'<br>'.join(lines)}</p>")

@@ -15,7 +15,7 @@ from addon.handlers.request import Request
 from addon.ports.google import GoogleAway, GoogleError, Message, ScopeMissing
 from addon.usecases.place_call import plan_call
 from cards.contact import add_contact_card
-from cards.person import person_card
+from cards.person import person_card, unread_card
 from cards.reply import PopThen, Push, Reply, RequestScopes, Update
 from cards.surface import SCOPES
 from cards.text import plain
@@ -49,12 +49,13 @@ def _person(request: Request, email: str, name: str) -> Person | None:
 
 def _card(request: Request, email: str, name: str, found: list[FoundNumber], others: list[Person]) -> Card:
     person = _person(request, email, name)
-    numbers = _distinct([*(person.numbers if person else ()), *found])
+    numbers = sorted(_distinct([*(person.numbers if person else ()), *found]), key=lambda n: n.label == "fax")
     if person is not None:
         request.store.contacts.remember(request.user.id, person)
-    elif numbers:
-        known = request.store.contacts.owner(request.user.id, numbers[0].e164)
-        person = replace(known, source=Source.NUMBER_INDEX) if known else None
+    elif (own := next((n for n in numbers if n.source is Source.SIGNATURE), None)) is not None:
+        # A number in a signature is the writer's; one in the text may be anybody's. The address stays the mail's own.
+        known = request.store.contacts.owner(request.user.id, own.e164)
+        person = replace(known, source=Source.NUMBER_INDEX, email=email) if known else None
     choices = [
         (n, plan_call(n.e164, request.user, request.tenant, request.settings, request.store, now=request.now))
         for n in numbers[:MAX_NUMBERS]
@@ -65,8 +66,8 @@ def _card(request: Request, email: str, name: str, found: list[FoundNumber], oth
     )
     presence, missing = request.presence(), _missing(request)
     return person_card(
-        person, name or email, choices, others, history[:5], presence, missing,
-        now=request.now, texts=request.texts,
+        person, email or name, choices, others, history[:5], presence, missing,
+        name=name, now=request.now, texts=request.texts,
     )  # fmt: skip
 
 
@@ -83,8 +84,8 @@ def message_opened(request: Request) -> Reply:
     """The contextual trigger: sender first, then everybody else on the mail."""
     try:
         message = _message(request)
-    except ScopeMissing as missing:
-        return RequestScopes((missing.scope,))
+    except ScopeMissing:
+        return Push(unread_card(_missing(request), texts=request.texts))
     mine = request.user.email
     everybody = [message.sender, *message.recipients]
     about = next((m for m in everybody if m.email and m.email != mine), message.sender)
@@ -110,7 +111,8 @@ def show_add_contact(request: Request) -> Reply:
     """The form, filled with what is known or was typed."""
     asked, typed = request.parameter("email"), request.event.input
     email = asked if "@" in asked else ""
-    name, number = typed("name") or ("" if email else asked), typed("number") or request.parameter("number")
+    name = typed("name") or request.parameter("name") or ("" if email else asked)
+    number = typed("number") or request.parameter("number")
     return Push(_contact_form(request, name, typed("email") or email, number))
 
 

@@ -89,6 +89,13 @@ class Calls:
         found = self._documents.query(Query(CALLS_BY_START, self._collection(user), limit=limit))
         return [from_plain(CallRecord, d.body["record"]) for d in found]
 
+    def count(self, user: UserId) -> int:
+        """How many there are."""
+        found, after = 0, ""
+        while page := self._documents.list_under(self._collection(user), after=after):
+            found, after = found + len(page), page[-1].path
+        return found
+
     def with_peer(self, user: UserId, address: str, limit: int = 5) -> list[CallRecord]:
         """Calls with one number, newest first."""
         found = self._documents.query(Query(CALLS_WITH_PEER, self._collection(user), (address,), limit=limit))

@@ -179,7 +179,7 @@ def remove_user(user: UserId, erase_data: bool, store: TenantStore, ports: Ports
     """Take away a user, their extension and, when that is said, all that is theirs; counts per kind of what went."""
     found = _must(user, store)
     recordings = list(store.recordings.every(user))
-    calls = len(store.calls.latest(user, limit=500))
+    calls = store.calls.count(user)
     if (recordings or calls) and not erase_data:
         raise Refusal(
             f"{user} has {len(recordings)} recordings and {calls} call records: add --erase-data to delete them for good, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from addon.domain.call_record import CallRecord
+from addon.domain.dialing import e164_of
 from addon.domain.recordings import Recording, objects_of, purge_at
 from addon.domain.tenant import Tenant
 from addon.errors import Gone
@@ -28,7 +29,7 @@ def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
         raise Gone
     match event:
         case CallEnded():
-            _call_ended(event, tenancy)
+            _call_ended(event, tenant, tenancy)
         case RecordingReady():
             _recording_ready(event, tenant, tenancy, ports)
         case RecordingFailed(call=call, user=user, reason=reason):
@@ -37,9 +38,11 @@ def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
             assert_never(event)
 
 
-def _call_ended(event: CallEnded, tenancy: Tenancy) -> None:
+def _call_ended(event: CallEnded, tenant: Tenant, tenancy: Tenancy) -> None:
+    """A number is kept as E.164 however the PBX wrote it, so that calls with one party are found together."""
     store = tenancy.of(event.tenant)
-    peer = Party(event.peer.address[:MAX_PARTY_CHARS], event.peer.name[:MAX_PARTY_CHARS])
+    address = e164_of(event.peer.address, tenant.region) or event.peer.address[:MAX_PARTY_CHARS]
+    peer = Party(address, event.peer.name[:MAX_PARTY_CHARS])
     record = CallRecord(
         event.call, event.direction, event.device, peer, event.outcome, event.started_at, event.answered_at,
         event.ended_at, event.talk_seconds, event.recording_rule,

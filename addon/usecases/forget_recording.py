@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from addon.domain.recordings import Recording
-from addon.errors import Gone, PartAway
+from addon.errors import Gone, OnHold, PartAway
 from addon.ports.objects import Changed, Held, NoObject, ObjectsAway
 from addon.ports.outside import Ports
 from addon.store.tenants import TenantStore
@@ -12,15 +12,19 @@ from contract.numbers import UserId
 
 
 def forget_recording(call: CallId, user: UserId, actor: str, store: TenantStore, ports: Ports) -> Recording:
-    """Raises Gone when it is not the user's, is held or was replaced; PartAway when the bytes cannot be reached."""
+    """Raises Gone when it is not the user's or was replaced, OnHold, and PartAway when the bytes cannot be reached."""
     recording = store.recordings.get(user, call)
-    if recording is None or recording.holds:
+    if recording is None:
         raise Gone
+    if recording.holds:
+        raise OnHold
     try:
         ports.objects.delete(recording.object, recording.generation)
     except NoObject:
         pass
-    except (Held, Changed) as error:
+    except Held as error:
+        raise OnHold from error
+    except Changed as error:
         raise Gone from error
     except ObjectsAway as error:
         raise PartAway from error

@@ -33,6 +33,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
         "google.auth._helpers.utcnow", lambda: datetime.fromtimestamp(made.now, UTC).replace(tzinfo=None)
     )
     store_recording(made)
+    made.tenancy.of(ACME).blocks.add(ALICE, "+593991112233", NOW - 9)
     made.tenancy.of(ACME).consents.add(ALICE, Consent("d1", ConsentKind.RECORDING, "2026-11", True, NOW - 9, "card"))
     return made
 
@@ -45,6 +46,8 @@ CARRIED: dict[Action, tuple[dict[str, str], dict[str, str]]] = {
     Action.REFUSE_CONSENT: ({"kind": "recording", "to": E164}, {}),
     Action.WITHDRAW_CONSENT: ({"kind": "recording"}, {}),
     Action.SAVE_SETTINGS: ({"rev": "0"}, {"retention_days": "7", "device": "browser", "language": "es", "record_calls": "on"}),
+    Action.BLOCK_NUMBER: ({"to": E164, "call": "c1"}, {}),
+    Action.UNBLOCK_NUMBER: ({"to": "+593991112233", "call": "c1"}, {}),
     Action.ADD_CONTACT: ({}, {"name": "Ana", "number": "0987654321", "email": "ana@quito.example"}),
 }  # fmt: skip
 
@@ -163,7 +166,6 @@ def test_deleting_twice_says_that_it_is_gone(house: House) -> None:
 @pytest.mark.parametrize("action", [Action.ADD_CONTACT])
 def test_google_repeats_a_click_after_the_permission_and_then_it_counts(house: House, action: Action) -> None:
     without = [s.url for s in SCOPES if s.url != CONTACTS]
-    house.mail.needs_contacts = True
     params = signed(house, action)
     asked = send(house, action, params, authorizedScopes=without)
     assert asked == {"requesting_google_scopes": {"scopes": [CONTACTS]}}

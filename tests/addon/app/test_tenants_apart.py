@@ -16,6 +16,7 @@ from addon.dispatch import EFFECTS
 from addon.domain.consent import Consent, ConsentKind
 from addon.domain.tenant import Settings
 from addon.doors.clicks import Clicks
+from addon.ports.google import Mailbox
 from cards.surface import Action, Trigger
 from contract.numbers import TenantId, UserId
 from tests.addon.app.access import everything, watched
@@ -34,6 +35,7 @@ def seeded(folder: Path) -> House:
     """Alice of Acme has a call, a recording, a decision, settings and a block."""
     made = House(folder)
     store_recording(made)
+    made.mail.sender = Mailbox("luis@lima.example", "Luis")
     store = made.tenancy.of(ACME)
     store.consents.add(ALICE, Consent("d1", ConsentKind.RECORDING, "2026-11", True, NOW, "card"))
     store.settings.save(ALICE, Settings(record_calls=True))
@@ -83,7 +85,7 @@ def test_a_click_that_names_another_tenants_things_touches_none_of_them(house: H
     own = ("tenants/zeta", "domains/zeta.example")
     assert touched and [path for path in touched if not path.startswith(own)] == []
     assert everything(house.documents, "tenants/acme") == before
-    assert "Ana" not in answer.text or what in {Trigger.GMAIL_MESSAGE}
+    assert "Ana" not in answer.text
     assert house.telephony.told == [] or all(command.tenant == "zeta" for command in house.telephony.told)
 
 
