@@ -38,7 +38,7 @@ _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 NOT_TOLD = "\ntelephony does not answer: it takes this over within a minute of being up"
 PROBLEMS = {
-    "": "not registered yet: wait a few seconds and ask again",
+    "": "not registered yet: the PBX has not answered so far; ask again in half a minute",
     "wrong-password": "the PBX refuses the password: set it again with add-user --password-stdin",
     "unreachable": "the PBX does not answer: check its address and port, and that UDP passes the firewall",
     "refused": "the PBX does not let this extension register: is it set up there, and free?",

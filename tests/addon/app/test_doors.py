@@ -71,6 +71,7 @@ def bad_tokens(path: str) -> list[str]:
         token(path, email="service-1@gcp-sa-gsuiteaddons.iam.gserviceaccount.com"), token(path, email=None),
         token(path, email_verified=False), token(path, email_verified="true"), token(path, email_verified=None),
         token(path, exp=NOW - 301, iat=NOW - 4000), token(path, iat=NOW + 301), token(path, exp=None), token(path, iat=None),
+        token(path, {"alg": "none"}), token(path, {"alg": "HS256"}), token(path, {"alg": "RS384"}), token(path, {"alg": "PS256"}), token(path, {"alg": "rs256"}),
         token(path, {"jku": "https://evil.example"}), token(path, {"jwk": {}}), token(path, {"x5u": "u"}), token(path, {"crit": ["x"]}),
         jwt.encode(STRANGER, {"aud": BASE + path}).decode(), ISSUER.user_token(PLAYERS["alice"], now=NOW),
     ]  # fmt: skip
