@@ -1,4 +1,4 @@
-"""AddonError > UnknownCompany | UnknownUser | Gone (not yours or not there) | OnHold | StaleClick | PartAway (try again) | NoMail | BadInput | NeedsConsent | NotAllowed: each names catalogue words that are safe to show."""
+"""AddonError > UnknownCompany | UnknownUser | Suspended | Gone (not yours or not there) | OnHold | StaleClick | PartAway (try again) | NoMail | BadInput | NeedsConsent | NotAllowed: each names catalogue words that are safe to show."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ class UnknownUser(AddonError):
 
     key, retry = "problem.unknown-user", False
     status, kind = 403, "unknown-user"
+
+
+class Suspended(AddonError):
+    """The administrator suspended the user or the company."""
+
+    key, retry = "verdict.suspended", False
+    status, kind = 403, "suspended"
 
 
 class Gone(AddonError):

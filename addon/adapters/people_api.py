@@ -37,17 +37,24 @@ def _number(raw: Mapping[str, Any], source: Source, region: str) -> FoundNumber 
     if not phonenumbers.is_valid_number(number):
         return FoundNumber(shown, shown, source)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    label = {"mobile": "mobile", "work": "work", "home": "home"}.get(str(raw.get("type", "")), "")
+    kind = str(raw.get("type", ""))
+    label = "fax" if "fax" in kind.lower() else kind if kind in {"mobile", "work", "home"} else ""
     return FoundNumber(
         e164, shown, source, label, number.extension or "", phonenumbers.region_code_for_number(number) or ""
     )
 
 
-def _person(raw: Mapping[str, Any], source: Source, region: str) -> Person:
+def _address(raw: Mapping[str, Any], asked: str) -> str:
+    """The address that was asked for when it is one of the person's, else the first."""
+    addresses = [str(e.get("value", "")).lower() for e in raw.get("emailAddresses") or []]
+    return asked.lower() if asked.lower() in addresses else next(iter(addresses), "")
+
+
+def _person(raw: Mapping[str, Any], source: Source, region: str, asked: str) -> Person:
     numbers = [_number(n, source, region) for n in raw.get("phoneNumbers") or []]
     return Person(
         _first(raw, "names", "displayName")[:200],
-        _first(raw, "emailAddresses", "value").lower()[:254],
+        _address(raw, asked)[:254],
         _first(raw, "organizations", "name")[:200],
         source,
         tuple(n for n in numbers if n is not None)[:20],
@@ -85,7 +92,7 @@ class PeopleApi:
                 found = self._search(tokens, place[2], {"query": query[:200], **place[3]})
             except GoogleAway:
                 return []
-            return [_person(raw, place[0], region) for raw in found]
+            return [_person(raw, place[0], region, query) for raw in found]
 
         if not granted or not query:
             return []

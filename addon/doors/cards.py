@@ -12,7 +12,7 @@ from addon.config import Config
 from addon.dispatch import EFFECTS, dispatch, shown_again
 from addon.doors.clicks import PARAMETER, Clicks, Spent
 from addon.doors.google import Claims, Verifier
-from addon.errors import AddonError, PartAway, StaleClick, UnknownCompany, UnknownUser, where
+from addon.errors import AddonError, PartAway, StaleClick, Suspended, UnknownCompany, UnknownUser, where
 from addon.event import Event
 from addon.handlers.request import Request
 from addon.ports.documents import Away, Conflict
@@ -86,8 +86,10 @@ class CardDoor:
             raise UnknownCompany
         store = self.tenancy.of(tenant.id)
         user = store.users.by_email(claims.email)
-        if user is None or user.id != claims.subject or user.suspended or tenant.suspended:
+        if user is None or user.id != claims.subject:
             raise UnknownUser(email=claims.email)
+        if user.suspended or tenant.suspended:
+            raise Suspended
         settings = store.settings.get(user.id)
         words = Texts(settings.language, event.zone or "UTC") if settings.language else texts
         return Request(user, tenant, store, settings, self.ports, event, words, self.ports.now())
