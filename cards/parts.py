@@ -33,12 +33,12 @@ def way_of(record: CallRecord) -> str:
 
 
 def how_it_went(record: CallRecord, texts: Texts) -> str:
-    """Escaped: how long they talked, and why they did not or why it broke off."""
-    talked = texts.duration(record.talk_seconds) if record.talk_seconds else ""
+    """Escaped: how long they talked, and how it ended when it was not by hanging up."""
+    talked = [texts.duration(record.talk_seconds)] if record.talk_seconds else []
     if talked and record.outcome is Outcome.COMPLETED:
-        return talked
-    why = texts.html("call.missed" if record.missed else f"outcome.{record.outcome.value}")
-    return f"{talked} · {why}" if talked else why
+        return talked[0]
+    end = texts.html("call.missed" if record.missed else f"outcome.{record.outcome.value}")
+    return " · ".join([end, *talked])
 
 
 def call_row(

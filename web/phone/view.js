@@ -105,11 +105,10 @@ function recent(call, texts) {
   const who = call.peer.name || call.peer.shown || call.peer.address || t('peer.withheld');
   const way = call.missed ? 'missed' : call.direction === 'inbound' ? 'in' : 'out';
   const talked = call.talk_seconds > 0 && texts.timer(call.talk_seconds);
-  const end = (call.outcome !== 'completed' || !talked) && t(`outcome.${call.outcome}`);
-  const went = call.missed ? t('missed') : [end, talked].filter(Boolean).join(' · ');
+  const went = call.missed ? t('missed') : [call.outcome !== 'completed' && t(`outcome.${call.outcome}`), talked].filter(Boolean).join(' · ');
   return h('li', { 'data-key': call.call, class: way },
     h('span', { class: 'way' }, icon(way), h('span', { class: 'hidden' }, t(`way.${way}`))),
-    h('div', { class: 'grow' }, h('strong', {}, who), h('span', {}, `${texts.moment(call.started_at)} · ${went}`),
+    h('div', { class: 'grow' }, h('strong', {}, who), h('span', {}, [texts.moment(call.started_at), went].filter(Boolean).join(' · ')),
       call.recording && h('a', { href: `/recordings/${encodeURIComponent(call.call)}`, target: '_blank' }, icon('record'), t('recording.open'))),
     call.peer.address && button('dial', '', { class: 'round tonal', 'data-arg': call.peer.address, 'aria-label': t('callback.who', { who }) }, icon('call')));
 }
