@@ -75,5 +75,5 @@ export function endedSheet(call, state, texts) {
     call.talked > 0 && h('p', { class: 'length' }, texts.timer(call.talked)),
     call.recording !== 'off' && h('p', { class: 'hint' }, t('rec.later'))),
   h('footer', { class: 'foot two', 'data-key': 'foot-end' }, button('close-ended', t('close'), { class: 'tonal big' }),
-    call.peer.address && button('dial', '', { class: 'call', 'data-arg': call.peer.address }, icon('call'), h('span', {}, t('callback'))))];
+    call.peer.address && button('dial', '', { class: 'call', 'data-arg': call.peer.address }, icon('call'), h('span', {}, t('call'))))];
 }
