@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import hmac
 import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -59,41 +60,76 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _built(kind: Any, value: Any) -> Any:
-    origin = typing.get_origin(kind)
-    if origin in (typing.Union, types.UnionType):
-        options = [o for o in typing.get_args(kind) if o is not type(None)]
-        if value is None and len(options) < len(typing.get_args(kind)):
-            return None
-        return _built(options[0], value)
-    if origin is tuple:
+Reader = Callable[[Any], Any]
+
+
+def _optional(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+def _tuple(read: Reader) -> Reader:
+    def built(value: Any) -> Any:
         if not isinstance(value, list):
             raise BadWire("a list is missing")
-        return tuple(_built(typing.get_args(kind)[0], item) for item in value)
-    if hasattr(kind, "__supertype__"):
-        kind = kind.__supertype__
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _dataclass(kind, value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return tuple([read(item) for item in value])
+
+    return built
+
+
+def _float(value: Any) -> Any:
+    if type(value) is int:
         return float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise BadWire(f"a {kind.__name__} is missing")
-    if isinstance(value, str):
-        _check_text(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise BadWire("a number that is none")
+    if type(value) is not float or not math.isfinite(value):
+        raise BadWire("a number is missing")
     return value
+
+
+def _text(value: Any) -> Any:
+    if type(value) is not str:
+        raise BadWire("a text is missing")
+    if not value.isascii():
+        _check_text(value)
+    return value
+
+
+def _exactly(kind: type[Any]) -> Reader:
+    def built(value: Any) -> Any:
+        if type(value) is not kind:
+            raise BadWire(f"a {kind.__name__} is missing")
+        return value
+
+    return built
+
+
+@functools.cache
+def _reader(kind: Any) -> Reader:
+    """What turns a JSON value into `kind`; made once per type, since type hints are slow to read."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        read = _reader(next(o for o in inner if o is not type(None)))
+        return _optional(read) if type(None) in inner else read
+    if origin is tuple:
+        return _tuple(_reader(inner[0]))
+    if hasattr(kind, "__supertype__"):
+        return _reader(kind.__supertype__)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return functools.partial(_dataclass, kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return {member.value: member for member in kind}.__getitem__
+    return {float: _float, str: _text}.get(kind) or _exactly(kind)
+
+
+@functools.cache
+def _fields(kind: type[Any]) -> dict[str, Reader]:
+    hints = typing.get_type_hints(kind)
+    return {f.name: _reader(hints[f.name]) for f in dataclasses.fields(kind)}
 
 
 def _dataclass(kind: type[T], value: Any) -> T:
     if not isinstance(value, dict):
         raise BadWire(f"{kind.__name__} is not an object")
-    hints = typing.get_type_hints(kind)
-    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type] # every caller passes a dataclass
-    built = {name: _built(hints[name], item) for name, item in value.items() if name in known}
-    return kind(**built)
+    readers = _fields(typing.cast(Any, kind))
+    return kind(**{name: readers[name](item) for name, item in value.items() if name in readers})
 
 
 def to_plain(value: Any) -> dict[str, Any]:
@@ -145,11 +181,14 @@ class Keys:
 
 
 def _mac(secret: bytes, *parts: str) -> str:
+<<<<<<< HEAD
     return hmac.new(secret, "\n".join(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def _same(ours: str, theirs: str) -> bool:
     return hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "surrogatepass"))
+=======
+    return hmac.digest(secret, "\n".join(parts).encode(), "sha256").hex()
 
 
 def sign_request(
