@@ -181,14 +181,11 @@ class Keys:
 
 
 def _mac(secret: bytes, *parts: str) -> str:
-<<<<<<< HEAD
-    return hmac.new(secret, "\n".join(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, "\n".join(parts).encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def _same(ours: str, theirs: str) -> bool:
     return hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "surrogatepass"))
-=======
-    return hmac.digest(secret, "\n".join(parts).encode(), "sha256").hex()
 
 
 def sign_request(

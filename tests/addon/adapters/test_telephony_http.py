@@ -1,57 +1,173 @@
-"""A command that certainly did not arrive is told apart from one that may have been obeyed."""
+"""Presence goes over a kept connection and survives its end; a command is sent once; whatever else is TelephonyAway."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from addon.adapters.telephony_http import TelephonyHttp
+from addon.domain.presence import Presence
 from addon.ports.telephony import TelephonyAway
 from contract import wire
 from contract.calls import CallId
-from contract.commands import HangUp
+from contract.commands import CommandResult, HangUp
 from contract.numbers import TenantId, UserId
 
 pytestmark = pytest.mark.loopback
-KEYS = wire.Keys({"k1": b"k" * 32})
-COMMAND = HangUp(CallId("c1"), TenantId("acme"), UserId("alice"))
+KEYS = wire.Keys({"k1": b"1" * 32})
+ACME, ALICE = TenantId("acme"), UserId("alice")
+HERE = json.dumps({"webphone": True, "registered": True, "calls": [], "problem": ""}).encode()
+COMMAND = HangUp(CallId("c1"), ACME, ALICE)
+
+
+class Peer:
+    """A telephony service that counts connections and requests; `answer` makes the bytes of the n-th request."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.answer: Callable[[int], bytes | None] = lambda _n: ok(HERE)
+        self.connections = 0
+        self.requests: list[bytes] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            held = b""
+            while True:
+                while b"\r\n\r\n" not in held:
+                    if not (data := connection.recv(65536)):
+                        return
+                    held += data
+                self.requests.append(held)
+                held = b""
+                said = self.answer(len(self.requests))
+                if said is None:
+                    return
+                connection.sendall(said)
+                if b"Connection: close" in said:
+                    return
+
+
+def ok(body: bytes, more: str = "", status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
 
 
 @pytest.fixture
-def silent() -> Iterator[socket.socket]:
-    """Something that listens, reads a request and hangs up without a word."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(4096)
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield server
-    server.shutdown(socket.SHUT_RDWR)
-    server.close()
+def peer() -> Iterator[Peer]:
+    found = Peer()
+    yield found
+    found.close()
 
 
-def sent(port: int) -> TelephonyAway:
-    port_of = TelephonyHttp(f"http://127.0.0.1:{port}", KEYS, lambda: 1.0)
+@pytest.fixture
+def telephony(peer: Peer) -> TelephonyHttp:
+    return TelephonyHttp(peer.url, KEYS, time.time)
+
+
+def test_presence_keeps_its_connection_and_signs_each_request(peer: Peer, telephony: TelephonyHttp) -> None:
+    for _ in range(5):
+        assert telephony.presence(ACME, ALICE) == Presence(True, True)
+    assert peer.connections == 1 and len({_nonce(r) for r in peer.requests}) == 5
+    for request in peer.requests:
+        head, *lines = request.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines if line)
+        assert head == "GET /presence/acme/alice HTTP/1.1"
+        wire.verify_request(KEYS, "telephony", "GET", "/presence/acme/alice", b"", headers, now=time.time())
+
+
+def _nonce(request: bytes) -> str:
+    return next(line for line in request.decode().split("\r\n") if line.startswith("X-CTC-Nonce"))
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_again(peer: Peer, telephony: TelephonyHttp) -> None:
+    peer.answer = lambda n: None if n == 2 else ok(HERE)
+    assert [telephony.presence(ACME, ALICE).webphone for _ in range(3)] == [True] * 3
+    assert peer.connections == 2 and len(peer.requests) == 4
+    peer.answer = lambda _n: ok(HERE, "Connection: close\r\n")
+    assert [telephony.presence(ACME, ALICE).webphone for _ in range(3)] == [True] * 3
+
+
+def test_a_command_is_sent_once_whatever_happens(peer: Peer, telephony: TelephonyHttp) -> None:
+    telephony.presence(ACME, ALICE)
+    peer.answer = lambda _n: None
+    with pytest.raises(TelephonyAway):
+        telephony.send(COMMAND)
+    assert [r.split(b" ")[0] for r in peer.requests] == [b"GET", b"POST"] and peer.connections == 2
+    peer.answer = lambda _n: ok(b'{"accepted": false, "reason": "no-line"}')
+    assert telephony.send(COMMAND) == CommandResult(False, "no-line")
+
+
+def test_a_command_that_certainly_did_not_arrive_is_told_apart(peer: Peer, telephony: TelephonyHttp) -> None:
+    peer.answer = lambda _n: None
     with pytest.raises(TelephonyAway) as raised:
-        port_of.send(COMMAND)
-    return raised.value
+        telephony.send(COMMAND)
+    assert raised.value.maybe_done
+    peer.close()
+    with pytest.raises(TelephonyAway) as raised:
+        telephony.send(COMMAND)
+    assert not raised.value.maybe_done
 
 
-def test_nobody_listens_so_nothing_was_done() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert not sent(port).maybe_done
+@pytest.mark.parametrize(
+    "said",
+    [
+        ok(b"", status="401 Unauthorized"), ok(b"", "Location: http://127.0.0.1:9/\r\n", "302 Found"), ok(b"{"), ok(b"[]"), ok(b"{}"),
+        ok(HERE + b" " * wire.MAX_BODY_BYTES), b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{}",
+        ok(b'{"webphone":1,"registered":1,"calls":[{}]}'), None,
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_away_and_the_next_one_counts(
+    peer: Peer, telephony: TelephonyHttp, said: bytes | None
+) -> None:
+    peer.answer = lambda _n: said
+    with pytest.raises(TelephonyAway):
+        telephony.presence(ACME, ALICE)
+    peer.answer = lambda _n: ok(HERE)
+    assert telephony.presence(ACME, ALICE).webphone
+    telephony.ping()
 
 
-def test_a_connection_that_breaks_after_the_request_may_have_been_obeyed(silent: socket.socket) -> None:
-    assert sent(silent.getsockname()[1]).maybe_done
+@pytest.mark.parametrize("wrong", ["here", "", "http://127.0.0.1:port", "http://"])
+def test_nobody_there_or_a_nonsense_address_is_away(peer: Peer, wrong: str) -> None:
+    telephony = TelephonyHttp(peer.url if wrong == "here" else wrong, KEYS, time.time)
+    peer.close()
+    for act in (telephony.ping, lambda: telephony.presence(ACME, ALICE), lambda: telephony.send(COMMAND)):
+        with pytest.raises(TelephonyAway):
+            act()
+
+
+def test_each_thread_has_its_own_connection(peer: Peer, telephony: TelephonyHttp) -> None:
+    found: list[bool] = []
+    runners = [
+        threading.Thread(target=lambda: found.extend(telephony.presence(ACME, ALICE).webphone for _ in range(20)))
+        for _ in range(4)
+    ]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join(20)
+    assert found == [True] * 80 and peer.connections == 4
