@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ from cards.surface import Action, Trigger
 from cards.text import LANGUAGES, Texts
 
 WEB = Path(__file__).parents[1] / "web"
+ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"))
 log = logging.getLogger("addon.requests")
 SIGNED_HEADERS = ("X-CTC-Key", "X-CTC-Time", "X-CTC-Nonce", "X-CTC-Signature")
 
@@ -53,15 +55,16 @@ def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys, queue
 
 
 def _headers(dev: bool) -> Callable[[Response], Response]:
+    fixed = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
+    if not dev:
+        fixed.append(("Strict-Transport-Security", "max-age=63072000; includeSubDomains"))
+
     def add(response: Response) -> Response:
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers.extend(fixed)
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         response.headers.setdefault("Permissions-Policy", "microphone=(), camera=(), geolocation=()")
         response.headers["X-Frame-Options"] = "DENY"
         response.headers.setdefault("Cache-Control", "no-store")
-        if not dev:
-            response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         return response
 
     return add
@@ -76,7 +79,8 @@ def _card_routes(app: Flask, door: CardDoor) -> None:
             body = request.get_data()
             if len(body) > MAX_BODY_BYTES:
                 raise RequestEntityTooLarge
-            return jsonify(door.answer(what, bearers[0] if len(bearers) == 1 else "", body))
+            answer = door.answer(what, bearers[0] if len(bearers) == 1 else "", body)
+            return Response(ENCODER.encode(answer), content_type="application/json")
         except NotGoogle:
             return jsonify({}), 401
         except BadBody:

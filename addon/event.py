@@ -10,17 +10,17 @@ MAX_TEXT = 2000
 
 
 def _map(node: Any, key: str) -> Mapping[str, Any]:
-    found = node.get(key) if isinstance(node, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    found = node.get(key) if isinstance(node, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _text(node: Any, key: str) -> str:
-    found = node.get(key) if isinstance(node, Mapping) else None
+    found = node.get(key) if isinstance(node, dict) else None
     return found[:MAX_TEXT] if isinstance(found, str) else ""
 
 
 def _texts(node: Any, key: str) -> tuple[str, ...]:
-    found = node.get(key) if isinstance(node, Mapping) else None
+    found = node.get(key) if isinstance(node, dict) else None
     return tuple(item[:MAX_TEXT] for item in found if isinstance(item, str))[:500] if isinstance(found, list) else ()
 
 
@@ -29,7 +29,7 @@ def _parameters(common: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(raw, list):
         pairs = [(_text(item, "key"), _text(item, "value")) for item in raw]
         return {key: value for key, value in pairs if key}
-    return {k: v[:MAX_TEXT] for k, v in raw.items() if isinstance(v, str)} if isinstance(raw, Mapping) else {}
+    return {k: v[:MAX_TEXT] for k, v in raw.items() if isinstance(v, str)} if isinstance(raw, dict) else {}
 
 
 def _inputs(common: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +16,15 @@ import phonenumbers
 LANGUAGES = ("en", "es", "pt")
 MAX_SHOWN = 120
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+# One visible ASCII line already: nothing to remove, no direction to isolate.
+_SIMPLE = re.compile(r"[!-~]+(?: [!-~]+)*")
+_HARMLESS = re.compile(r"[!#-%(-;=?-~]+(?: [!#-%(-;=?-~]+)*")
+_MAYBE_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
 def _catalogue(language: str) -> dict[str, str]:
@@ -31,16 +41,20 @@ REGIONS: dict[str, dict[str, str]] = json.loads(
 
 def plain(untrusted: str, limit: int = MAX_SHOWN) -> str:
     """Text from outside as one visible line: no control or direction characters, trimmed, right-to-left isolated."""
+    if len(untrusted) <= limit and _SIMPLE.fullmatch(untrusted):
+        return untrusted
     text = " ".join(_CONTROL.sub(" ", untrusted.encode("utf-8", "replace").decode()).split())
     if len(text) > limit:
         text = text[: limit - 1].rstrip() + "…"
-    if any(unicodedata.bidirectional(c) in {"R", "AL", "AN"} for c in text):
+    if _MAYBE_RIGHT_TO_LEFT.search(text) and any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text):
         return f"\u2068{text}\u2069"
     return text
 
 
 def escaped(untrusted: str, limit: int = MAX_SHOWN) -> str:
     """The same for the text fields of a card, where Google reads a few HTML tags."""
+    if len(untrusted) <= limit and _HARMLESS.fullmatch(untrusted):
+        return untrusted
     return html.escape(plain(untrusted, limit))
 
 
@@ -49,6 +63,7 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+@lru_cache(maxsize=4096)
 def shown_number(address: str) -> str:
     """A number as people write it: international for E.164, unchanged for an extension."""
     if not address.startswith("+"):
@@ -77,11 +92,13 @@ class Texts:
 
     def t(self, key: str, **values: object) -> str:
         """Plain text for titles and notifications; untrusted values are made visible text, `region` a country's name."""
-        return self._words[key].format(**{k: plain(self._spelled(k, v)) for k, v in values.items()})
+        words = self._words[key]
+        return words.format(**{k: plain(self._spelled(k, v)) for k, v in values.items()}) if values else words
 
     def html(self, key: str, **values: object) -> str:
         """Text for the fields where Google reads tags; values are escaped, the catalogue's own tags stay."""
-        return self._words[key].format(**{k: escaped(self._spelled(k, v)) for k, v in values.items()})
+        words = self._words[key]
+        return words.format(**{k: escaped(self._spelled(k, v)) for k, v in values.items()}) if values else words
 
     def _spelled(self, name: str, value: object) -> str:
         return self.region(str(value)) if name == "region" else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -15,7 +14,7 @@ PARAMETER = "once"
 
 
 def _mac(secret: bytes, user: str, action: Action, body: str) -> str:
-    return hmac.new(secret, f"click\n{user}\n{action.value}\n{body}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret, f"click\n{user}\n{action.value}\n{body}".encode(), "sha256").hex()[:32]
 
 
 class Spent(StrEnum):
