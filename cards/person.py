@@ -72,7 +72,7 @@ def _click(
 
 
 def _numbers(
-    choices: Sequence[tuple[FoundNumber, DialPlan]], presence: Presence | None, texts: Texts
+    choices: Sequence[tuple[FoundNumber, DialPlan]], more: int, presence: Presence | None, texts: Texts
 ) -> tuple[Section, Section]:
     """The numbers, and what a call does: said once when it is the same for all of them."""
     shown = choices[:MAX_NUMBERS]
@@ -86,8 +86,9 @@ def _numbers(
         rows.append(_number_row(number, plan, presence, texts, first=first, told=same and plan.may_call))
     if not rows:
         rows = [TextParagraph(texts.html("person.no_numbers"))]
-    if len(choices) > MAX_NUMBERS:
-        rows.append(TextParagraph(texts.counted("person.more_numbers", len(choices) - MAX_NUMBERS)))
+    hidden = more + len(choices[MAX_NUMBERS:])
+    if hidden:
+        rows.append(TextParagraph(texts.counted("person.more_numbers", hidden)))
     will = will_rows(callable_plans[0], texts) if same else []
     return section(*rows, header=texts.t("person.numbers")), section(
         *(will + _doubts(presence, texts) if callable_plans else []), header=texts.t("person.will")
@@ -152,6 +153,7 @@ def person_card(
     presence: Presence | None,
     missing: Sequence[str],
     *,
+    more: int = 0,
     name: str = "",
     silent: bool = False,
     now: float,
@@ -159,9 +161,9 @@ def person_card(
 ) -> Card:
     """The card beside an open message about `asked`, a mail address, whose mail calls them `name`.
 
-    `missing` names features without permission, `silent` is a Google that did not answer.
+    `missing` names features without permission, `more` counts numbers not shown, `silent` is a Google that did not answer.
     """
-    numbers, will = _numbers(choices, presence, texts)
+    numbers, will = _numbers(choices, more, presence, texts)
     earlier: list[Widget] = [
         call_row(record, texts.when(record.started_at, now=now), named=False, texts=texts) for record in history
     ]

@@ -19,6 +19,11 @@ class BadNumber(ValueError):
     """The text is not a telephone address of the wanted kind; the message is safe to show."""
 
 
+def is_e164(text: str) -> bool:
+    """Whether the text is a public number with its leading plus (ITU-T E.164)."""
+    return _E164.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """A public number in E.164 with its leading plus (ITU-T E.164)."""
@@ -26,7 +31,7 @@ class PhoneNumber:
     e164: str
 
     def __post_init__(self) -> None:
-        if not _E164.fullmatch(self.e164):
+        if not is_e164(self.e164):
             raise BadNumber("not an international number such as +59322345678")
 
 

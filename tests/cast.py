@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ PUBLIC = {k["kid"]: _pem(k) for k in ISSUER.jwks()["keys"]}
 
 
 class CountedDocuments(SqliteDocuments):
-    """SQLite that counts and names its reads."""
+    """SQLite that counts and names its reads; a batch is one, as it is one request to Firestore."""
 
     reads: list[str]
 
@@ -66,6 +66,11 @@ class CountedDocuments(SqliteDocuments):
     def get(self, path: str) -> Document | None:
         self.reads.append(path)
         return super().get(path)
+
+    def get_many(self, paths: Iterable[str]) -> list[Document]:
+        asked = list(paths)
+        self.reads.append(" ".join(asked))
+        return super().get_many(asked)
 
     def query(self, query: Query) -> list[Document]:
         self.reads.append(query.parent or query.index.collection)

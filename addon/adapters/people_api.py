@@ -84,20 +84,26 @@ class PeopleApi:
         return [r["person"] for r in raw.get("results") or [] if "person" in r] or list(raw.get("people") or [])
 
     def find(self, tokens: UserTokens, query: str, region: str = "") -> list[Person]:
-        """Sources that were not granted are left out; one that does not answer is left out too."""
+        """Sources that were not granted are left out; raises GoogleAway when one is silent and no other knows anybody."""
         granted = [place for place in _PLACES if _SCOPE + place[1] in tokens.scopes]
+
+        silent: list[GoogleAway] = []
 
         def ask(place: tuple[Source, str, str, dict[str, str]]) -> list[Person]:
             try:
                 found = self._search(tokens, place[2], {"query": query[:200], **place[3]})
-            except GoogleAway:
+            except GoogleAway as away:
+                silent.append(away)
                 return []
             return [_person(raw, place[0], region, query) for raw in found]
 
         if not granted or not query:
             return []
         with ThreadPoolExecutor(len(granted)) as pool:
-            return [person for found in pool.map(ask, granted) for person in found]
+            people = [person for found in pool.map(ask, granted) for person in found]
+        if silent and not people:
+            raise silent[0]
+        return people
 
     def create(self, tokens: UserTokens, name: str, email: str, number: str) -> Person:
         """people:createContact; raises ScopeMissing, GoogleAway."""

@@ -11,31 +11,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from addon.adapters.document_rules import check_expiry, check_path, encode
+from addon.adapters.sqlite_queries import MAX_PAGE, index_sql, select
 from addon.ports import indexes
 from addon.ports.documents import AlreadyExists, Away, Body, Conflict, Document, Refused, Transaction
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
 ATTEMPTS = 5
-MAX_PAGE = 500
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS documents (
   path TEXT PRIMARY KEY, parent TEXT NOT NULL, collection TEXT NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID
 """
-
-
-def _field(name: str) -> str:
-    return f"json_extract(body, '$.{name}')"
-
-
-def _index_sql(index: indexes.Index) -> str:
-    columns = ["collection" if index.group else "parent", *(_field(f) for f in index.equal)]
-    if index.order:
-        columns.append(_field(index.order[0]) + (" DESC" if index.order[1] else ""))
-    where = f" WHERE collection = '{index.collection}'"
-    return f'CREATE INDEX IF NOT EXISTS "{index.name}" ON documents ({", ".join(columns)}){where}'
 
 
 def _row(row: tuple[str, str]) -> Document:
@@ -92,7 +80,7 @@ class SqliteDocuments:
         connection = self._open()
         connection.execute(_TABLE)
         for index in indexes.ALL:
-            connection.execute(_index_sql(index))
+            connection.execute(index_sql(index))
 
     def _open(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -110,9 +98,11 @@ class SqliteDocuments:
 
     def _read(self, sql: str, values: Iterable[Any]) -> list[Document]:
         try:
-            return [_row(row) for row in self._open().execute(sql, tuple(values))]
+            rows = self._open().execute(sql, tuple(values)).fetchall()
         except sqlite3.Error as error:
             raise Away(str(error)) from error
+        bodies = json.loads(f"[{','.join([body for _, body in rows])}]")
+        return [Document(path, body) for (path, _), body in zip(rows, bodies, strict=True)]
 
     def get(self, path: str) -> Document | None:
         check_path(path, document=True)
@@ -120,7 +110,13 @@ class SqliteDocuments:
         return found[0] if found else None
 
     def get_many(self, paths: Iterable[str]) -> list[Document]:
-        return [found for path in paths if (found := self.get(path)) is not None]
+        asked = list(dict.fromkeys(paths))
+        for path in asked:
+            check_path(path, document=True)
+        marks = ",".join("?" * len(asked))
+        sql = f"SELECT path, body FROM documents WHERE path IN ({marks})"  # noqa: S608 -- only question marks
+        found = {document.path: document for document in self._read(sql, asked)}
+        return [found[path] for path in asked if path in found]
 
     def create(self, path: str, body: Body) -> None:
         self.run(lambda work: work.create(path, body))
@@ -137,36 +133,7 @@ class SqliteDocuments:
         return self.run(work)
 
     def query(self, query: indexes.Query) -> list[Document]:
-        index = query.index
-        if index not in indexes.ALL:
-            raise Refused(f"the query {index.name} is not declared")
-        if len(query.equal) != len(index.equal) or not 1 <= query.limit <= MAX_PAGE:
-            raise Refused(f"the query {index.name} has the wrong values")
-        if index.group:
-            where, values = ["collection = ?"], [index.collection]
-        else:
-            check_path(query.parent, document=False)
-            if query.parent.rsplit("/", 1)[-1] != index.collection:
-                raise Refused(f"{index.name} is not an index of {query.parent}")
-            where, values = ["parent = ?", "collection = ?"], [query.parent, index.collection]
-        for name, value in zip(index.equal, query.equal, strict=True):
-            where.append(f"{_field(name)} = ?")
-            values.append(value)
-        order = "path"
-        if index.order:
-            field = _field(index.order[0])
-            where.append(f"json_type(body, '$.{index.order[0]}') IN ('integer', 'real')")
-            for sign, bound in ((">=", query.at_least), ("<=", query.at_most)):
-                if bound is not None:
-                    where.append(f"{field} {sign} ?")
-                    values.append(bound)
-            if query.after is not None:
-                where.append(f"({field}, path) {'<' if index.order[1] else '>'} (?, ?)")
-                values += query.after
-            way = "DESC" if index.order[1] else "ASC"
-            order = f"{field} {way}, path {way}"
-        sql = f"SELECT path, body FROM documents WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {query.limit}"  # noqa: S608 -- names come from indexes.py
-        return self._read(sql, values)
+        return self._read(*select(query))
 
     def list_under(self, prefix: str, limit: int = MAX_PAGE, after: str = "") -> list[Document]:
         for segment in prefix.split("/"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,7 @@ from addon.domain.spelling import digits_of, public_number
 from addon.domain.tenant import Settings, Tenant, User
 from contract.calls import Device, RecordingPlan, RecordingRule
 
+MAX_NUMBERS_KNOWN = 4096
 MAX_CALLS_PER_MINUTE = 6
 MAX_INTERNATIONAL_LIVE = 2
 MAX_CALL_SECONDS = 14400
@@ -96,13 +98,34 @@ class _Target:
     cost_class: str = "local"
 
 
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """What the numbering plans say of a valid public number: facts of the metadata, no decision."""
+
+    e164: str
+    shown: str
+    region: str
+    kind: int
+
+
+@functools.lru_cache(maxsize=MAX_NUMBERS_KNOWN)
+def _number(digits: str, region: str) -> _Number | None:
+    number = public_number(digits, region) if digits else None
+    if number is None:
+        return None
+    return _Number(
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
+        phonenumbers.region_code_for_number(number) or "",
+        phonenumbers.number_type(number),
+    )
+
+
 def e164_of(to: str, region: str) -> str:
     """The public number behind a spelling dialled in `region`, "" for an extension or nonsense."""
     digits = digits_of(to)
-    if digits.isdigit() and len(digits) in EXTENSION_DIGITS:
-        return ""
-    number = public_number(digits, region) if digits else None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else ""
+    number = None if digits.isdigit() and len(digits) in EXTENSION_DIGITS else _number(digits, region)
+    return number.e164 if number else ""
 
 
 def _target(to: str, tenant: Tenant) -> _Target:
@@ -112,20 +135,17 @@ def _target(to: str, tenant: Tenant) -> _Target:
         return _Target(Verdict.EMERGENCY, help_digits, "", help_digits, tenant.region, "emergency")
     if digits.isdigit() and len(digits) in EXTENSION_DIGITS:
         return _Target(Verdict.ALLOWED, digits, "", digits, tenant.region, "internal")
-    number = public_number(digits, tenant.region) if digits else None
+    number = _number(digits, tenant.region)
     if number is None:
         return _Target(Verdict.NOT_A_NUMBER, shown=digits)
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    shown = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    region = phonenumbers.region_code_for_number(number) or ""
-    verdict, cost_class = _price(number, e164, region, tenant)
-    return _Target(verdict, e164, e164, shown, region, cost_class)
+    verdict, cost_class = _price(number, tenant)
+    return _Target(verdict, number.e164, number.e164, number.shown, number.region, cost_class)
 
 
-def _price(number: phonenumbers.PhoneNumber, e164: str, region: str, tenant: Tenant) -> tuple[Verdict, str]:
-    kind = phonenumbers.number_type(number)
+def _price(number: _Number, tenant: Tenant) -> tuple[Verdict, str]:
+    kind, region = number.kind, number.region
     listed = bool(region) and region in tenant.allowed_regions
-    if kind == phonenumbers.PhoneNumberType.PREMIUM_RATE or is_premium(e164):
+    if kind == phonenumbers.PhoneNumberType.PREMIUM_RATE or is_premium(number.e164):
         return Verdict.PREMIUM, "premium"
     if kind in _SPECIAL:
         return (Verdict.ALLOWED if listed else Verdict.PREMIUM), "special"

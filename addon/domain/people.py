@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,3 +40,11 @@ class Person:
     organisation: str = ""
     source: Source | None = None
     numbers: tuple[FoundNumber, ...] = ()
+
+
+def distinct(numbers: Iterable[FoundNumber]) -> list[FoundNumber]:
+    """Each number once, as its first source has it."""
+    found: dict[str, FoundNumber] = {}
+    for number in numbers:
+        found.setdefault(number.e164, number)
+    return list(found.values())

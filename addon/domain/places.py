@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from phonenumbers import shortnumberinfo
 
 EVERYWHERE_EMERGENCY = frozenset({"112", "911"})
@@ -16,6 +18,7 @@ _PREMIUM_PREFIXES = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def is_emergency(digits: str, region: str) -> bool:
     """Whether these digits call for help in `region`; 112 and 911 do everywhere."""
     if digits in EVERYWHERE_EMERGENCY:

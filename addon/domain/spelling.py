@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import phonenumbers
 
 MAX_SPELLING = 200
+_PLAIN = re.compile(r"\+?[0-9]+", re.ASCII)
 _SCHEME = re.compile(r"(?:tel|callto):(?://)?", re.IGNORECASE)
 _TAIL = re.compile(
     r"(?:;|,|\b(?:ext|extn|extension|anexo|interno|ramal|int)\b|(?<=\d)[\s.\-]*(?:x|p|w|ext)).*",
@@ -21,6 +22,8 @@ def digits_of(to: str) -> str:
     """`+` and ASCII digits of a spelling, without its scheme, parameters, pauses and extension; "" if it is no number."""
     if len(to) > MAX_SPELLING:
         return ""
+    if _PLAIN.fullmatch(to):
+        return to
     text = unicodedata.normalize("NFKC", unquote(to))
     text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Mn", "Me"}).strip()
     text = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
@@ -31,7 +34,7 @@ def digits_of(to: str) -> str:
     )
     text = _SEPARATORS.sub("", text)
     text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
-    return text if re.fullmatch(r"\+?[0-9]+", text, re.ASCII) else ""
+    return text if _PLAIN.fullmatch(text) else ""
 
 
 def _valid(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:

@@ -23,6 +23,7 @@ from cards.problem import problem_card
 from cards.reply import Push, RequestScopes
 from cards.surface import SCOPES, Action, Trigger
 from cards.text import Texts
+from contract.numbers import UserId
 from contract.wire import TICKET_SECONDS, JoinTicket, Keys, mint_ticket
 
 MAX_BODY_BYTES = 1_000_000
@@ -81,18 +82,16 @@ class CardDoor:
         return to_json(Push(card), wrapped=wrapped, links=Links(self.config.base_url))
 
     def _request(self, event: Event, claims: Claims, texts: Texts) -> Request:
-        tenant = self.tenancy.for_domain(claims.domain)
-        if tenant is None:
+        member = self.tenancy.member(claims.domain, UserId(claims.subject))
+        if member is None:
             raise UnknownCompany
-        store = self.tenancy.of(tenant.id)
-        user = store.users.by_email(claims.email)
-        if user is None or user.id != claims.subject:
+        tenant, user, settings = member.tenant, member.user, member.settings
+        if user is None or user.email != claims.email.lower():
             raise UnknownUser(email=claims.email)
         if user.suspended or tenant.suspended:
             raise Suspended
-        settings = store.settings.get(user.id)
         words = Texts(settings.language, event.zone or "UTC") if settings.language else texts
-        return Request(user, tenant, store, settings, self.ports, event, words, self.ports.now())
+        return Request(user, tenant, member.store, settings, self.ports, event, words, self.ports.now())
 
     def _for_user(self, what: Trigger | Action, request: Request) -> dict[str, Any]:
         clicks = Clicks(self._secret(), request.tenant.id, request.user.id, EFFECTS, self.ports.new_id)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import phonenumbers
 
-from addon.domain.find_numbers import find
-from addon.domain.people import FoundNumber, Person, Source
+from addon.domain.dialing import e164_of
+from addon.domain.people import FoundNumber, Person, Source, distinct
 from addon.domain.spelling import digits_of, public_number
-from addon.errors import NoMail
 from addon.handlers.request import Request
-from addon.ports.google import GoogleAway, GoogleError, Message, ScopeMissing
-from addon.usecases.place_call import plan_call
+from addon.ports.google import GoogleAway, ScopeMissing
+from addon.ports.recent import Owner
+from addon.usecases.place_call import plan_with
+from addon.usecases.read_mail import find_person, read_mail
 from cards.contact import add_contact_card
 from cards.person import person_card, unread_card
 from cards.reply import PopThen, Push, Reply, RequestScopes, Update
@@ -30,71 +31,49 @@ def _missing(request: Request) -> list[str]:
     return [s.feature for s in SCOPES if s.optional and s.feature != "insert-numbers" and s.url not in granted]
 
 
-def _distinct(numbers: Iterable[FoundNumber]) -> list[FoundNumber]:
-    found: dict[str, FoundNumber] = {}
-    for number in numbers:
-        found.setdefault(number.e164, number)
-    return list(found.values())
-
-
-def _person(request: Request, email: str, name: str) -> Person | None:
-    """The first source that knows the address, with the numbers of all of them."""
-    people = request.ports.people.find(request.event.tokens, email, request.tenant.region)
-    people = [p for p in people if p.email == email]
-    if not people:
-        return None
-    numbers = _distinct(n for p in people for n in p.numbers)
-    return replace(people[0], name=people[0].name or name, numbers=tuple(numbers))
-
-
-def _card(request: Request, email: str, name: str, found: list[FoundNumber], others: list[Person]) -> Card:
-    person = _person(request, email, name)
-    numbers = sorted(_distinct([*(person.numbers if person else ()), *found]), key=lambda n: n.label == "fax")
-    if person is not None:
-        request.store.contacts.remember(request.user.id, person)
-    elif (own := next((n for n in numbers if n.source is Source.SIGNATURE), None)) is not None:
-        # A number in a signature is the writer's; one in the text may be anybody's. The address stays the mail's own.
-        known = request.store.contacts.owner(request.user.id, own.e164)
-        person = replace(known, source=Source.NUMBER_INDEX, email=email) if known else None
-    choices = [
-        (n, plan_call(n.e164, request.user, request.tenant, request.settings, request.store, now=request.now))
-        for n in numbers[:MAX_NUMBERS]
-    ]
-    history = sorted(
-        (r for n in numbers[:3] for r in request.store.calls.with_peer(request.user.id, n.e164)),
-        key=lambda record: -record.started_at,
-    )
-    presence, missing = request.presence(), _missing(request)
-    return person_card(
-        person, email or name, choices, others, history[:5], presence, missing,
-        name=name, now=request.now, texts=request.texts,
-    )  # fmt: skip
-
-
-def _message(request: Request) -> Message:
+def _person(request: Request, email: str, name: str) -> tuple[Person | None, bool]:
+    """Whom Google knows under the address, and whether Google was silent."""
     try:
-        return request.ports.gmail.message(request.event.tokens, request.event.message_id)
-    except ScopeMissing:
-        raise
-    except GoogleError as error:
-        raise NoMail from error
+        found = find_person(
+            email, request.event.tokens, request.user, request.tenant, request.store, request.ports, now=request.now
+        )
+    except GoogleAway:
+        return None, True
+    return (found if found is None or found.name else replace(found, name=name)), False
+
+
+def _card(request: Request, email: str, name: str, found: Sequence[FoundNumber], others: list[Person]) -> Card:
+    """`found` are the mail's numbers; what decides about each is read now, whatever was read before.
+
+    A number in a signature is the writer's, one in the text may be anybody's; the address stays the mail's own.
+    """
+    user, tenant, settings, now = request.user, request.tenant, request.settings, request.now
+    person, silent = _person(request, email, name)
+    numbers = sorted(distinct([*(person.numbers if person else ()), *found]), key=lambda n: n.label == "fax")
+    dialled = [e164 for n in numbers[:MAX_NUMBERS] if (e164 := e164_of(n.e164, tenant.region))]
+    own = "" if person else next((n.e164 for n in numbers if n.source is Source.SIGNATURE), "")
+    before = request.store.before_call(user.id, dialled, now, whose=own)
+    if before.owner is not None:
+        person = replace(before.owner, source=Source.NUMBER_INDEX, email=email)
+    choices = [(n, plan_with(before, n.e164, user, tenant, settings, now=now)) for n in numbers[:MAX_NUMBERS]]
+    history = request.store.calls.with_peers(user.id, [n.e164 for n in numbers[:MAX_NUMBERS]])
+    return person_card(
+        person, email or name, choices, others, history, request.presence(), _missing(request),
+        more=len(numbers[MAX_NUMBERS:]), name=name, silent=silent, now=now, texts=request.texts,
+    )  # fmt: skip
 
 
 def message_opened(request: Request) -> Reply:
     """The contextual trigger: sender first, then everybody else on the mail."""
+    event = request.event
     try:
-        message = _message(request)
+        mail = read_mail(
+            event.message_id, event.tokens, request.user, request.tenant, request.ports, now=request.now
+        )  # fmt: skip
     except ScopeMissing:
         return Push(unread_card(_missing(request), texts=request.texts))
-    mine = request.user.email
-    everybody = [message.sender, *message.recipients]
-    about = next((m for m in everybody if m.email and m.email != mine), message.sender)
-    others = [
-        Person(m.name, m.email, source=Source.HEADER) for m in everybody if m.email not in {about.email, mine, ""}
-    ]
-    region = request.tenant.region
-    found = find(f"{about.name}\n{message.subject}\n{message.text}", region, about.email.rsplit("@", 1)[-1])
-    return Push(_card(request, about.email, about.name, found, others[:MAX_OTHERS]))
+    others = [Person(m.name, m.email, source=Source.HEADER) for m in mail.others[:MAX_OTHERS]]
+    return Push(_card(request, mail.about.email, mail.about.name, mail.numbers, others))
 
 
 def show_person(request: Request) -> Reply:
@@ -130,5 +109,6 @@ def add_contact(request: Request) -> Reply:
         return RequestScopes((missing.scope,))
     except GoogleAway:
         return Update(_contact_form(request, name, email, typed, request.texts.t("problem.away")))
+    request.ports.persons.forget(Owner(request.tenant.id, request.user.id))
     request.store.contacts.remember(request.user.id, person)
     return PopThen(_card(request, email, name, list(person.numbers), []), request.texts.t("notice.contact_added"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from addon.domain.people import Person
+from addon.domain.people import FoundNumber, Person
 from addon.event import UserTokens
 
 
@@ -44,6 +44,15 @@ class Message:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenMail:
+    """What is kept of a mail for a while: whom it is `about`, who else is on it, its numbers; never its words."""
+
+    about: Mailbox
+    others: tuple[Mailbox, ...]
+    numbers: tuple[FoundNumber, ...]
+
+
 class CodeRefused(GoogleError):
     """Google does not take the sign-in code: it is old, spent or another client's."""
 
@@ -68,7 +77,7 @@ class People(Protocol):
     """People API: contacts, other contacts, directory."""
 
     def find(self, tokens: UserTokens, query: str, region: str = "") -> list[Person]:
-        """People whose mail address or name is `query`; sources the user did not grant are left out."""
+        """People whose mail address or name is `query`; sources the user did not grant are left out. Raises GoogleAway."""
         ...
 
     def create(self, tokens: UserTokens, name: str, email: str, number: str) -> Person:

@@ -21,9 +21,17 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOf:
+    """Stands for a field's value in a query: any of 1 to 30 (Firestore `in`)."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A call of one declared index; `parent` is the collection's path, "" for a group.
 
+    `equal` holds one value per field of the index; one of them may be `OneOf`.
     `at_most` / `at_least` bound the order field, both inclusive; `after` is (value of the order field, path) of the
     last document of the page before.
     """
@@ -44,7 +52,6 @@ RECORDINGS_DUE = Index("recordings-due", "recordings", (), ("purge_at", False), 
 CONSENTS_BY_KIND = Index("consents-by-kind", "consents", ("kind",), ("at", True))
 USERS_BY_EMAIL = Index("users-by-email", "users", ("email",))
 USERS_BY_EXTENSION = Index("users-by-extension", "users", ("extension",))
-CONTACTS_BY_NUMBER = Index("contacts-by-number", "contacts", ("e164",))
 
 
 def _expiring(collection: str) -> Index:
@@ -62,6 +69,5 @@ ALL = (
     CONSENTS_BY_KIND,
     USERS_BY_EMAIL,
     USERS_BY_EXTENSION,
-    CONTACTS_BY_NUMBER,
     *EXPIRING,
 )

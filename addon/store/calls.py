@@ -10,7 +10,7 @@ from typing import Any
 from addon.domain.call_record import CallRecord
 from addon.domain.recordings import Recording
 from addon.ports.documents import Documents, Transaction
-from addon.ports.indexes import CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_BY_START, Query
+from addon.ports.indexes import CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_BY_START, OneOf, Query
 from addon.store.audit import AuditTrail
 from contract.calls import CallId
 from contract.numbers import UserId
@@ -96,9 +96,12 @@ class Calls:
             found, after = found + len(page), page[-1].path
         return found
 
-    def with_peer(self, user: UserId, address: str, limit: int = 5) -> list[CallRecord]:
-        """Calls with one number, newest first."""
-        found = self._documents.query(Query(CALLS_WITH_PEER, self._collection(user), (address,), limit=limit))
+    def with_peers(self, user: UserId, addresses: Iterable[str], limit: int = 5) -> list[CallRecord]:
+        """Calls with any of these numbers (at most 30), newest first."""
+        asked = OneOf(tuple(dict.fromkeys(addresses)))
+        if not asked.values:
+            return []
+        found = self._documents.query(Query(CALLS_WITH_PEER, self._collection(user), (asked,), limit=limit))
         return [from_plain(CallRecord, d.body["record"]) for d in found]
 
 
@@ -176,18 +179,19 @@ class Blocks:
     def __init__(self, documents: Documents, root: str) -> None:
         self._documents, self._root = documents, root
 
-    def _path(self, user: UserId, e164: str) -> str:
+    def path(self, user: UserId, e164: str) -> str:
+        """Where the block of a number stands."""
         key = hashlib.sha256(f"{self._root}/{e164}".encode()).hexdigest()
         return f"{self._root}/users/{user}/blocks/{key}"
 
     def add(self, user: UserId, e164: str, at: float) -> None:
         """Block a number."""
-        self._documents.put(self._path(user, e164), {"e164": e164, "at": at})
+        self._documents.put(self.path(user, e164), {"e164": e164, "at": at})
 
     def remove(self, user: UserId, e164: str) -> bool:
         """True when it was blocked."""
-        return self._documents.delete(self._path(user, e164))
+        return self._documents.delete(self.path(user, e164))
 
     def is_blocked(self, user: UserId, e164: str) -> bool:
         """Whether calls to and from the number are refused."""
-        return self._documents.get(self._path(user, e164)) is not None
+        return self._documents.get(self.path(user, e164)) is not None

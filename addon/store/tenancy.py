@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from addon.domain.tenant import Tenant
+from addon.domain.tenant import Settings, Tenant, User
 from addon.ports.documents import Document, Documents
 from addon.ports.indexes import RECORDINGS_DUE, Query
 from addon.store.seal_port import Sealing
@@ -23,6 +23,16 @@ class DueRecording:
     user: UserId
     call: CallId
     place: tuple[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person at the door: their tenant and its store, their entry in it if there is one, what they chose."""
+
+    tenant: Tenant
+    store: TenantStore
+    user: User | None
+    settings: Settings
 
 
 class Tenancy:
@@ -55,6 +65,24 @@ class Tenancy:
         """The tenant that owns a verified Workspace domain (`hd`)."""
         bound = self._documents.get(f"domains/{domain.lower()}") if domain and "/" not in domain else None
         return self.get(TenantId(bound.body["tenant"])) if bound else None
+
+    def member(self, domain: str, user: UserId) -> Member | None:
+        """The tenant that owns a verified Workspace domain, with its user of that id; two reads."""
+        bound = self._documents.get(f"domains/{domain.lower()}") if domain and "/" not in domain else None
+        if bound is None:
+            return None
+        store = self.of(TenantId(bound.body["tenant"]))
+        paths = (f"tenants/{store.tenant}", store.users.path(user), store.settings.path(user))
+        found = {document.path: document.body for document in self._documents.get_many(paths)}
+        tenant, entry, chosen = (found.get(path) for path in paths)
+        if tenant is None:
+            return None
+        return Member(
+            from_plain(Tenant, tenant),
+            store,
+            from_plain(User, entry) if entry else None,
+            from_plain(Settings, chosen) if chosen else Settings(),
+        )
 
     def all(self) -> list[Tenant]:
         """Every tenant that owns a domain."""

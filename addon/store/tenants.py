@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from addon.domain.consent import Consent, ConsentKind
 from addon.ports.documents import Document, Documents
 from addon.store.audit import AuditTrail
+from addon.store.before_call import BeforeCall
 from addon.store.calls import Blocks, Calls, Recordings
 from addon.store.lines import Lines
 from addon.store.nonces import Nonces
-from addon.store.numbers import NumberIndex
+from addon.store.numbers import NumberIndex, owner_of
 from addon.store.seal_port import Sealing
 from addon.store.sessions import Sessions
-from addon.store.usage import UsageCounter
+from addon.store.usage import UsageCounter, usage_of
 from addon.store.users import Consents, SettingsStore, Users
 from contract.numbers import TenantId, UserId
+from contract.wire import from_plain
 
 USER_COLLECTIONS = (
     "settings", "consents", "heads", "calls", "recordings", "failures", "blocks", "contacts", "usage", "sessions",
@@ -42,6 +45,21 @@ class TenantStore:
         self.audit = AuditTrail(documents, root)
         self.nonces = Nonces(documents, root)
         self.sessions = Sessions(documents, root)
+
+    def before_call(self, user: UserId, numbers: Iterable[str], now: float, *, whose: str = "") -> BeforeCall:
+        """The facts of this moment about E.164 `numbers`, and who has the number `whose`; one read, nothing is kept."""
+        head = self.consents.head(user, ConsentKind.RECORDING)
+        mine, day = self.usage.paths(user, now)
+        blocks = {self.blocks.path(user, number): number for number in numbers}
+        owner = [self.contacts.path(user, whose)] if whose else []
+        documents = self._documents.get_many((head, mine, day, *blocks, *owner))
+        found = {document.path: document.body for document in documents}
+        return BeforeCall(
+            from_plain(Consent, found[head]) if head in found else None,
+            usage_of(found.get(mine), found.get(day), now),
+            frozenset(number for path, number in blocks.items() if path in found),
+            next((owner_of(found[path]) for path in owner if path in found), None),
+        )
 
     def everything_of(self, user: UserId) -> Iterator[Document]:
         """Every document of one user, their own entry included (access, export, erasure)."""

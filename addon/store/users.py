@@ -64,24 +64,25 @@ class SettingsStore:
     def __init__(self, documents: Documents, root: str) -> None:
         self._documents, self._root = documents, root
 
-    def _path(self, user: UserId) -> str:
+    def path(self, user: UserId) -> str:
+        """Where they stand."""
         return f"{self._root}/users/{user}/settings/calls"
 
     def get(self, user: UserId) -> Settings:
         """The user's settings, or the defaults."""
-        found = self._documents.get(self._path(user))
+        found = self._documents.get(self.path(user))
         return from_plain(Settings, found.body) if found else Settings()
 
     def save(self, user: UserId, settings: Settings) -> Settings:
         """Store when `settings.rev` is the current one; raises Stale otherwise. The answer has the new rev."""
 
         def work(transaction: Transaction) -> Settings:
-            found = transaction.get(self._path(user))
+            found = transaction.get(self.path(user))
             current = from_plain(Settings, found.body) if found else Settings()
             if current.rev != settings.rev:
                 raise Stale
             saved = replace(settings, rev=current.rev + 1)
-            transaction.put(self._path(user), to_plain(saved))
+            transaction.put(self.path(user), to_plain(saved))
             return saved
 
         return self._documents.run(work)
@@ -96,10 +97,14 @@ class Consents:
     def _collection(self, user: UserId) -> str:
         return f"{self._root}/users/{user}/consents"
 
+    def head(self, user: UserId, kind: ConsentKind) -> str:
+        """Where the last decision stands; written in one transaction with the decision itself."""
+        return f"{self._root}/users/{user}/heads/consent-{kind.value}"
+
     def latest(self, user: UserId, kind: ConsentKind) -> Consent | None:
         """The decision that counts now."""
-        found = self._documents.query(Query(CONSENTS_BY_KIND, self._collection(user), (kind.value,), limit=1))
-        return from_plain(Consent, found[0].body) if found else None
+        found = self._documents.get(self.head(user, kind))
+        return from_plain(Consent, found.body) if found else None
 
     def history(self, user: UserId, kind: ConsentKind) -> list[Consent]:
         """Newest first."""
@@ -108,7 +113,7 @@ class Consents:
 
     def add(self, user: UserId, consent: Consent) -> Consent:
         """Append a decision; its time is moved behind the one before, so that order is never in doubt."""
-        head = f"{self._root}/users/{user}/heads/consent-{consent.kind.value}"
+        head = self.head(user, consent.kind)
 
         def work(transaction: Transaction) -> Consent:
             found = transaction.get(head)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 
 from addon.domain.consent import RECORDING_TEXT_VERSION, ConsentKind
-from addon.domain.dialing import LIMITS, MAX_CALL_SECONDS, DialPlan, Verdict, authorise
+from addon.domain.dialing import LIMITS, MAX_CALL_SECONDS, DialPlan, Verdict, authorise, e164_of
 from addon.domain.people import Person
 from addon.domain.tenant import Settings, Tenant, User
 from addon.errors import PartAway
 from addon.ports.outside import Ports
 from addon.ports.telephony import TelephonyAway
+from addon.store.before_call import BeforeCall
 from addon.store.tenants import TenantStore
 from contract.calls import CallId, Party, RecordingRule
 from contract.commands import PlaceCall
@@ -23,16 +24,17 @@ log = logging.getLogger("addon.calls")
 
 def plan_call(to: str, user: User, tenant: Tenant, settings: Settings, store: TenantStore, *, now: float) -> DialPlan:
     """What will happen if the user calls `to` now; nothing is counted."""
-    consent = store.consents.latest(user.id, ConsentKind.RECORDING)
-    usage = store.usage.of(user.id, now)
-    plan = authorise(
-        to, user=user, tenant=tenant, settings=settings, consent=consent, usage=usage, blocked=False, now=now
-    )
-    if plan.may_call and plan.e164 and store.blocks.is_blocked(user.id, plan.e164):
-        return authorise(
-            to, user=user, tenant=tenant, settings=settings, consent=consent, usage=usage, blocked=True, now=now
-        )
-    return plan
+    e164 = e164_of(to, tenant.region)
+    return plan_with(store.before_call(user.id, [e164] if e164 else [], now), to, user, tenant, settings, now=now)
+
+
+def plan_with(before: BeforeCall, to: str, user: User, tenant: Tenant, settings: Settings, *, now: float) -> DialPlan:
+    """The same from facts that were read a moment ago, for the card that shows several numbers."""
+    blocked = e164_of(to, tenant.region) in before.blocked
+    return authorise(
+        to, user=user, tenant=tenant, settings=settings, consent=before.consent, usage=before.usage, blocked=blocked,
+        now=now,
+    )  # fmt: skip
 
 
 def needs_consent(plan: DialPlan, user: User, store: TenantStore) -> bool:

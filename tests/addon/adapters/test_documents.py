@@ -11,7 +11,7 @@ import pytest
 
 from addon.adapters.sqlite_documents import SqliteDocuments
 from addon.ports.documents import AlreadyExists, Documents, Refused, Transaction
-from addon.ports.indexes import ALL, CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_DUE, Index, Query
+from addon.ports.indexes import ALL, CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_DUE, Index, OneOf, Query
 
 pytestmark = pytest.mark.pure
 ADAPTERS: dict[str, Callable[[Path], Documents]] = {"sqlite": lambda folder: SqliteDocuments(folder / "d.sqlite")}
@@ -98,6 +98,30 @@ def test_a_query_is_ordered_bounded_limited_and_stays_in_its_parent(store: Docum
     assert [d.id for d in store.query(Query(CALLS_WITH_PEER, CALLS, equal=("p",)))] == ["5", "3", "1"]
 
 
+def test_many_are_read_in_the_order_asked_without_the_missing(store: Documents) -> None:
+    for n in range(5):
+        store.put(f"a/{n}", {"n": n, "text": f'"],[{n}'})
+    asked = ["a/3", "a/9", "a/0", "a/3", "a/4"]
+    assert [(d.path, d.body["n"]) for d in store.get_many(asked)] == [("a/3", 3), ("a/0", 0), ("a/4", 4)]
+    assert store.get_many([]) == [] and store.get_many(["a/9"]) == []
+    assert len(store.get_many(f"a/{n}" for n in range(500))) == 5
+    with pytest.raises(Refused):
+        store.get_many(["a/1", "a"])
+
+
+def test_one_of_several_values_is_merged_in_order(store: Documents) -> None:
+    for at in range(20):
+        store.put(f"{CALLS}/{at:02}", {"started_at": float(at % 10), "peer": "pqrs"[at % 4]})
+    both = Query(CALLS_WITH_PEER, CALLS, equal=(OneOf(("p", "q")),), limit=6)
+    ids = [d.id for d in store.query(both)]
+    whole = sorted((f"{at:02}" for at in range(20) if at % 4 < 2), key=lambda id_: (int(id_) % 10, id_), reverse=True)
+    assert ids == whole[:6]
+    assert [
+        d.id for d in store.query(Query(CALLS_WITH_PEER, CALLS, equal=(OneOf(("p",)),), at_most=5, at_least=4))
+    ] == ["04"]
+    assert store.query(Query(CALLS_WITH_PEER, CALLS, equal=(OneOf(("z", "y")),))) == []
+
+
 def test_a_group_query_crosses_parents(store: Documents) -> None:
     for owner in "ab":
         store.put(f"tenants/t/users/{owner}/recordings/r", {"purge_at": 5})
@@ -130,6 +154,8 @@ def test_pages_follow_each_other_even_where_the_order_field_is_the_same(store: D
         Query(CALLS_BY_START, CALLS, limit=501),
         Query(CALLS_BY_START, "tenants/t"),
         Query(CALLS_BY_START, "tenants"),
+        Query(CALLS_WITH_PEER, CALLS, equal=(OneOf(()),)),
+        Query(CALLS_WITH_PEER, CALLS, equal=(OneOf(tuple(range(31))),)),
     ],
 )
 def test_an_undeclared_or_wrong_query_is_refused(store: Documents, query: Query) -> None:

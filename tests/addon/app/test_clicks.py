@@ -309,10 +309,3 @@ def test_a_contact_is_added_or_the_form_says_what_is_missing(house: House) -> No
     form = click(house.post("/do/contact.form").json, "/do/contact.add")
     do(house, "contact.add", form, name="Ana", email="ana@quito.example", number="098 765 4321")
     assert house.mail.known == [Person("Ana", "ana@quito.example")]
-
-
-def test_a_person_card_reads_the_store_sparingly(house: House) -> None:
-    house.documents.reads.clear()
-    house.post("/on/gmail.message")
-    print(f"store reads per person card: {len(house.documents.reads)}")
-    assert len(house.documents.reads) <= 12

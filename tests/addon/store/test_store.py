@@ -87,7 +87,7 @@ def seen_through(store: TenantStore) -> list[object]:
         store.users.get(ALICE), store.users.by_email("alice@acme.example"), store.users.by_extension("1001"), store.users.all(),
         store.settings.get(ALICE).rev, store.consents.latest(ALICE, ConsentKind.RECORDING),
         store.consents.history(ALICE, ConsentKind.RECORDING), store.calls.get(ALICE, CallId("c1")), store.calls.latest(ALICE),
-        store.calls.with_peer(ALICE, E164), store.recordings.get(ALICE, CallId("c1")), store.recordings.latest(ALICE),
+        store.calls.with_peers(ALICE, [E164]), store.recordings.get(ALICE, CallId("c1")), store.recordings.latest(ALICE),
         store.recordings.get_many(ALICE, [CallId("c1")]), store.blocks.is_blocked(ALICE, E164),
         store.contacts.owner(ALICE, E164), store.sessions.use(ALICE, "secret", 2.0), store.lines.get(LineId("pbx")), store.lines.all(), store.audit.lines(),
         list(store.everything_of(ALICE)),

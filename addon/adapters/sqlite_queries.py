@@ -1,0 +1,72 @@
+"""Declared queries as SQL over the documents table (`path`, `parent`, `collection`, `body` as JSON text)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from addon.adapters.document_rules import check_path
+from addon.ports import indexes
+from addon.ports.documents import Refused
+
+MAX_PAGE, MAX_ONE_OF = 500, 30
+
+
+def _field(name: str) -> str:
+    return f"json_extract(body, '$.{name}')"
+
+
+def index_sql(index: indexes.Index) -> str:
+    """What creates an index; its last column breaks ties, so that no query along it sorts."""
+    columns = ["collection" if index.group else "parent", *(_field(f) for f in index.equal)]
+    if index.order:
+        way = " DESC" if index.order[1] else ""
+        columns += [_field(index.order[0]) + way, "path" + way]
+    where = f" WHERE collection = '{index.collection}'"
+    return f'CREATE INDEX IF NOT EXISTS "{index.name}" ON documents ({", ".join(columns)}){where}'
+
+
+@lru_cache(maxsize=256)
+def _statement(index: indexes.Index, low: bool, high: bool, after: bool, limit: int, ways: int) -> str:
+    """`ways` selects, one per value of a OneOf: each runs along the index and reads no more than it can show."""
+    where = [f"collection = '{index.collection}'"] + ([] if index.group else ["parent = ?"])
+    where += [f"{_field(name)} = ?" for name in index.equal]
+    order = "path"
+    if index.order:
+        field, (sign, way) = _field(index.order[0]), ("<", "DESC") if index.order[1] else (">", "ASC")
+        where.append(f"json_type(body, '$.{index.order[0]}') IN ('integer', 'real')")
+        where += [f"{field} >= ?"] * low + [f"{field} <= ?"] * high + [f"({field}, path) {sign} (?, ?)"] * after
+        order = f"{field} {way}, path {way}"
+    tail = f"ORDER BY {order} LIMIT {limit}"
+    one = f"SELECT path, body FROM documents WHERE {' AND '.join(where)} {tail}"  # noqa: S608 -- names come from indexes.py
+    if ways == 1:
+        return one
+    return f"SELECT path, body FROM ({' UNION ALL '.join([f'SELECT * FROM ({one})'] * ways)}) {tail}"  # noqa: S608 -- the same
+
+
+def _check(query: indexes.Query) -> None:
+    index = query.index
+    if index not in indexes.ALL:
+        raise Refused(f"the query {index.name} is not declared")
+    if len(query.equal) != len(index.equal) or not 1 <= query.limit <= MAX_PAGE:
+        raise Refused(f"the query {index.name} has the wrong values")
+    if not index.group:
+        check_path(query.parent, document=False)
+        if query.parent.rsplit("/", 1)[-1] != index.collection:
+            raise Refused(f"{index.name} is not an index of {query.parent}")
+
+
+def select(query: indexes.Query) -> tuple[str, list[Any]]:
+    """The statement and its values; raises Refused for a query that is not declared or has the wrong values."""
+    _check(query)
+    many = [value.values for value in query.equal if isinstance(value, indexes.OneOf)] or [("",)]
+    if len(many) > 1 or not 1 <= len(many[0]) <= MAX_ONE_OF:
+        raise Refused(f"the query {query.index.name} takes one OneOf of 1 to {MAX_ONE_OF} values")
+    low, high, after = query.at_least is not None, query.at_most is not None, query.after is not None
+    values: list[Any] = []
+    for one in many[0]:
+        values += [] if query.index.group else [query.parent]
+        values += [one if isinstance(value, indexes.OneOf) else value for value in query.equal]
+        values += [bound for bound in (query.at_least, query.at_most) if bound is not None]
+        values += query.after or ()
+    return _statement(query.index, low, high, after, query.limit, len(many[0])), values

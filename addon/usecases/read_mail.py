@@ -1,0 +1,57 @@
+"""Who is on an open mail, by which numbers, and who somebody is: asked from Google, then known for a short while."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from addon.domain.find_numbers import find
+from addon.domain.people import Person, distinct
+from addon.domain.tenant import Tenant, User
+from addon.errors import NoMail
+from addon.event import UserTokens
+from addon.ports.google import GoogleAway, GoogleError, OpenMail, ScopeMissing
+from addon.ports.outside import Ports
+from addon.ports.recent import Owner
+from addon.store.tenants import TenantStore
+
+
+def read_mail(message_id: str, tokens: UserTokens, user: User, tenant: Tenant, ports: Ports, *, now: float) -> OpenMail:
+    """Its people, the first that is not the reader in front, and its numbers; raises ScopeMissing, NoMail."""
+    owner, key = Owner(tenant.id, user.id), (message_id, user.email, tenant.region, tokens.scopes)
+    recent = ports.mails.get(owner, key, now=now)
+    if recent is not None:
+        return recent
+    try:
+        message = ports.gmail.message(tokens, message_id)
+    except ScopeMissing:
+        raise
+    except GoogleError as error:
+        raise NoMail from error
+    everybody = [message.sender, *message.recipients]
+    about = next((m for m in everybody if m.email and m.email != user.email), message.sender)
+    others = tuple(m for m in everybody if m.email not in {about.email, user.email, ""})
+    text, hint = f"{about.name}\n{message.subject}\n{message.text}", about.email.rsplit("@", 1)[-1]
+    mail = OpenMail(about, others, tuple(find(text, tenant.region, hint)))
+    ports.mails.put(owner, key, mail, now=now)
+    return mail
+
+
+def find_person(
+    email: str, tokens: UserTokens, user: User, tenant: Tenant, store: TenantStore, ports: Ports, *, now: float
+) -> Person | None:
+    """The first source that knows the address, with the numbers of all, which go into our own number index."""
+    owner, key = Owner(tenant.id, user.id), (email, tenant.region, tokens.scopes)
+    recent = ports.persons.get(owner, key, now=now)
+    if recent is not None:
+        return next(iter(recent), None)
+    try:
+        found = [p for p in ports.people.find(tokens, email, tenant.region) if p.email == email]
+    except GoogleAway:
+        return None
+    person = None
+    if found:
+        name = next((p.name for p in found if p.name), "")
+        person = replace(found[0], name=name, numbers=tuple(distinct(n for p in found for n in p.numbers)))
+        store.contacts.remember(user.id, person)
+    ports.persons.put(owner, key, (person,) if person else (), now=now)
+    return person
