@@ -14,6 +14,7 @@ from addon.config import Config
 from addon.doors.browser import BrowserDoor, register
 from addon.doors.cards import MAX_BODY_BYTES, BadBody, CardDoor
 from addon.doors.google import Keys, NotGoogle, Verifier
+from addon.doors.headers import SafeHeaders
 from addon.doors.playback import PlayLinks
 from addon.doors.sign_in import SignInDoor
 from addon.doors.tasks import JOBS, TaskDoor
@@ -50,24 +51,8 @@ def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys, queue
     _health(app, ports)
     _icons(app)
     _failures(app, ports)
-    app.after_request(_headers(config.dev))
+    app.wsgi_app = SafeHeaders(app.wsgi_app, config.dev)  # type: ignore[method-assign] # how Flask wants it wrapped
     return app
-
-
-def _headers(dev: bool) -> Callable[[Response], Response]:
-    fixed = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
-    if not dev:
-        fixed.append(("Strict-Transport-Security", "max-age=63072000; includeSubDomains"))
-
-    def add(response: Response) -> Response:
-        response.headers.extend(fixed)
-        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        response.headers.setdefault("Permissions-Policy", "microphone=(), camera=(), geolocation=()")
-        response.headers["X-Frame-Options"] = "DENY"
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
-    return add
 
 
 def _card_routes(app: Flask, door: CardDoor) -> None:

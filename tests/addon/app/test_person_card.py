@@ -125,7 +125,7 @@ def test_what_decides_shows_on_the_next_card_though_the_mail_is_remembered(house
     store.blocks.remove(ALICE, E164)
     assert "/do/call.place" in card(house)
     store.calls.add(ALICE, record("c1", E164, house.now))
-    assert "Call c1" in card(house)
+    assert '"c1"' in card(house)
     house.telephony.away = True
     assert "/do/phone.open" in card(house)
     assert mail.opened == ["msg-f:1"] and mail.searched == ["ana@quito.example"]
