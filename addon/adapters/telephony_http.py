@@ -7,10 +7,10 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from addon.adapters.kept_http import BadAnswer, KeptConnection
 from addon.domain.presence import LiveCall, Presence
 from addon.ports.telephony import TelephonyAway
 from contract import wire
@@ -19,6 +19,7 @@ from contract.commands import Command, CommandResult
 from contract.numbers import TenantId, UserId
 
 TIMEOUT_SECONDS = 2.0
+_NO_ANSWER = (OSError, BadAnswer, ValueError)
 
 
 def _live(raw: Any) -> LiveCall:
@@ -35,55 +36,40 @@ class TelephonyHttp:
     """
 
     def __init__(self, url: str, keys: wire.Keys, now: Callable[[], float]) -> None:
-        parts = urlsplit(url)
-        self._secure, self._address, self._prefix = parts.scheme == "https", parts.netloc, parts.path
-        self._keys, self._now = keys, now
+        self._url, self._keys, self._now = url, keys, now
         self._local = threading.local()
 
-    def _connection(self) -> HTTPConnection:
-        kind = HTTPSConnection if self._secure else HTTPConnection
-        return kind(self._address, timeout=TIMEOUT_SECONDS)
+    def _connection(self) -> KeptConnection:
+        return KeptConnection(self._url, TIMEOUT_SECONDS, wire.MAX_BODY_BYTES)
 
-    def _headers(self, method: str, path: str, body: bytes) -> dict[str, str]:
+    def _exchange(self, connection: KeptConnection, method: str, path: str, body: bytes = b"") -> Any:
         nonce = secrets.token_hex(16)
-        return wire.sign_request(self._keys, "telephony", method, path, body, now=self._now(), nonce=nonce)
-
-    def _exchange(self, connection: HTTPConnection, method: str, path: str, body: bytes = b"") -> Any:
-        """The JSON answer; the connection stays open only after a whole one."""
-        try:
-            connection.request(method, self._prefix + path, body or None, self._headers(method, path, body))
-            answer = connection.getresponse()
-            said = answer.read(wire.MAX_BODY_BYTES)
-            if answer.status != 200 or not answer.isclosed():
-                raise HTTPException(f"status {answer.status}")
-            return json.loads(said)
-        except BaseException:
-            connection.close()
-            raise
+        signed = wire.sign_request(self._keys, "telephony", method, path, body, now=self._now(), nonce=nonce)
+        status, said = connection.ask(method, path, signed, body)
+        if status != 200:
+            raise BadAnswer(f"status {status}")
+        return json.loads(said)
 
     def _read(self, path: str) -> Any:
-        kept: HTTPConnection | None = getattr(self._local, "connection", None)
+        kept: KeptConnection | None = getattr(self._local, "connection", None)
         try:
-            if kept is not None:
+            if kept is not None and kept.is_open:
                 try:
                     return self._exchange(kept, "GET", path)
                 except ConnectionError:
-                    self._local.connection = None
-            fresh = self._connection()
-            found = self._exchange(fresh, "GET", path)
-            self._local.connection = fresh
-        except (OSError, HTTPException, ValueError) as error:
+                    kept.close()
+            self._local.connection = fresh = self._connection()
+            return self._exchange(fresh, "GET", path)
+        except _NO_ANSWER as error:
             raise TelephonyAway(type(error).__name__) from error
-        return found
 
     def _command(self, body: bytes) -> Any:
         sent = False
         try:
             with closing(self._connection()) as connection:
-                connection.connect()
                 sent = True
                 return self._exchange(connection, "POST", "/commands", body)
-        except (OSError, HTTPException, ValueError) as error:
+        except _NO_ANSWER as error:
             raise TelephonyAway(type(error).__name__, maybe_done=sent) from error
 
     def send(self, command: Command) -> CommandResult:

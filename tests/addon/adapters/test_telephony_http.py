@@ -34,6 +34,7 @@ class Peer:
         self.answer: Callable[[int], bytes | None] = lambda _n: ok(HERE)
         self.connections = 0
         self.requests: list[bytes] = []
+        self.live: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -52,10 +53,11 @@ class Peer:
             except OSError:
                 return
             self.connections += 1
+            self.live.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        with connection, contextlib.suppress(ConnectionError):
             held = b""
             while True:
                 while b"\r\n\r\n" not in held:
@@ -137,7 +139,9 @@ def test_a_command_that_certainly_did_not_arrive_is_told_apart(peer: Peer, telep
     [
         ok(b"", status="401 Unauthorized"), ok(b"", "Location: http://127.0.0.1:9/\r\n", "302 Found"), ok(b"{"), ok(b"[]"), ok(b"{}"),
         ok(HERE + b" " * wire.MAX_BODY_BYTES), b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{}",
-        ok(b'{"webphone":1,"registered":1,"calls":[{}]}'), None,
+        ok(b'{"webphone":1,"registered":1,"calls":[{}]}'), ok(HERE, "Transfer-Encoding: chunked\r\n"), ok(HERE) + b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + HERE, ok(HERE, "X-Long: " + "x" * 20_000 + "\r\n"), ok(HERE).replace(b"HTTP/1.1", b"HTTP/3"),
+        ok(HERE).replace(b"Content-Length: ", b"Content-Length: -"), None,
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_away_and_the_next_one_counts(
@@ -158,6 +162,23 @@ def test_nobody_there_or_a_nonsense_address_is_away(peer: Peer, wrong: str) -> N
     for act in (telephony.ping, lambda: telephony.presence(ACME, ALICE), lambda: telephony.send(COMMAND)):
         with pytest.raises(TelephonyAway):
             act()
+
+
+def test_an_answer_may_come_in_any_pieces(peer: Peer, telephony: TelephonyHttp) -> None:
+    def split(_n: int) -> bytes:
+        for byte in ok(HERE, "content-LENGTHY: 5\r\n")[:-1]:
+            peer.live[-1].sendall(bytes([byte]))
+        return ok(HERE)[-1:]
+
+    peer.answer = split
+    assert [telephony.presence(ACME, ALICE).webphone for _ in range(3)] == [True] * 3 and peer.connections == 1
+
+
+def test_a_slow_answer_is_away(peer: Peer, telephony: TelephonyHttp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("addon.adapters.telephony_http.TIMEOUT_SECONDS", 0.2)
+    peer.answer = lambda _n: (time.sleep(1.0), ok(HERE))[1]
+    with pytest.raises(TelephonyAway):
+        telephony.presence(ACME, ALICE)
 
 
 def test_each_thread_has_its_own_connection(peer: Peer, telephony: TelephonyHttp) -> None:
