@@ -45,8 +45,8 @@ def call_row(
     record: CallRecord, when: str, recording: Recording | None = None, *, named: bool = True, texts: Texts
 ) -> DecoratedText:
     """One earlier call: who or which way, `when`, how it went, and its recording with the day it goes."""
-    way = texts.html(f"call.{way_of(record)}")
-    title = party_name(record.peer, texts) if named else way
+    way = way_of(record)
+    title = party_name(record.peer, texts) if named else texts.html(f"call.{way}")
     facts = when if record.missed and not named else f"{when} · {how_it_went(record, texts)}"
     if recording:
         facts += "<br>" + deletion(recording, texts)
@@ -55,8 +55,8 @@ def call_row(
     return DecoratedText(
         text=f"<b>{title}</b>" if record.missed else title,
         bottom=facts,
-        icon=f"call-{way_of(record)}",
-        icon_alt=texts.t(f"call.{way_of(record)}"),
+        icon=f"call-{way}",
+        icon_alt=texts.t(f"call.{way}"),
         on_click=Do(Action.SHOW_CALL, {"call": record.call}),
         button=play_icon(recording, texts) if recording else None,
     )

@@ -75,6 +75,10 @@ def shown_number(address: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
+def _clock(moment: datetime) -> str:
+    return f"{moment.hour:02d}:{moment.minute:02d}"
+
+
 class Texts:
     """The catalogue of one reader: locale `es-EC` falls back to `es`, an unknown one to English."""
 
@@ -112,23 +116,28 @@ class Texts:
 
     def date(self, at: float) -> str:
         """`24 Nov 2026` in the reader's words and zone."""
-        moment = self._moment(at)
+        return self._date(self._moment(at))
+
+    def _date(self, moment: datetime) -> str:
         month = self._words["months"].split()[moment.month - 1]
         return self._words["date"].format(day=moment.day, month=month, year=moment.year)
 
     def clock(self, at: float) -> str:
         """`14:05` in the reader's zone."""
-        moment = self._moment(at)
-        return f"{moment.hour:02d}:{moment.minute:02d}"
+        return _clock(self._moment(at))
 
     def day(self, at: float, *, now: float) -> str:
         """`Today`, `Yesterday` or the date."""
-        days = (self._moment(now).date() - self._moment(at).date()).days
-        return self._words["today" if days == 0 else "yesterday"] if days in (0, 1) else self.date(at)
+        return self._day(self._moment(at), now)
+
+    def _day(self, moment: datetime, now: float) -> str:
+        days = (self._moment(now).date() - moment.date()).days
+        return self._words["today" if days == 0 else "yesterday"] if days in (0, 1) else self._date(moment)
 
     def when(self, at: float, *, now: float) -> str:
         """`Today 14:05`, `Yesterday 09:30` or the date with the time."""
-        return f"{self.day(at, now=now)} {self.clock(at)}"
+        moment = self._moment(at)
+        return f"{self._day(moment, now)} {_clock(moment)}"
 
     def region(self, code: str) -> str:
         """The country of an ISO 3166-1 code, the code itself when it is none."""

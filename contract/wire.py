@@ -120,16 +120,16 @@ def _reader(kind: Any) -> Reader:
 
 
 @functools.cache
-def _fields(kind: type[Any]) -> dict[str, Reader]:
+def _fields(kind: type[Any]) -> list[tuple[str, Reader]]:
     hints = typing.get_type_hints(kind)
-    return {f.name: _reader(hints[f.name]) for f in dataclasses.fields(kind)}
+    return [(f.name, _reader(hints[f.name])) for f in dataclasses.fields(kind)]
 
 
 def _dataclass(kind: type[T], value: Any) -> T:
     if not isinstance(value, dict):
         raise BadWire(f"{kind.__name__} is not an object")
     readers = _fields(typing.cast(Any, kind))
-    return kind(**{name: readers[name](item) for name, item in value.items() if name in readers})
+    return kind(**{name: read(value[name]) for name, read in readers if name in value})
 
 
 def to_plain(value: Any) -> dict[str, Any]:

@@ -41,10 +41,14 @@ class Tenancy:
     def __init__(self, documents: Documents, seal: Sealing) -> None:
         self._documents = documents
         self._seal = seal
+        self._stores: dict[TenantId, TenantStore] = {}
 
     def of(self, tenant: TenantId) -> TenantStore:
-        """The tenant's own store."""
-        return TenantStore(self._documents, tenant, self._seal)
+        """The tenant's own store; it holds paths, no data."""
+        found = self._stores.get(tenant)
+        if found is None:
+            found = self._stores[tenant] = TenantStore(self._documents, tenant, self._seal)
+        return found
 
     def put(self, tenant: Tenant) -> None:
         """Create or change a tenant and bind its domains; raises ValueError when one is bound elsewhere."""
