@@ -11,7 +11,6 @@ import argparse
 import io
 import json
 import logging
-import secrets
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +31,20 @@ from google.auth import jwt
 from addon.adapters.google_keys import GoogleKeys
 from addon.adapters.sqlite_documents import SqliteDocuments
 from addon.app import create_app
-from addon.config import GOOGLE_ISSUERS, PURPOSES, Config
+from addon.config import Config
 from addon.domain.call_record import CallRecord
 from addon.domain.consent import RECORDING_TEXT_VERSION, Consent, ConsentKind
 from addon.domain.tenant import Settings, Tenant, User
 from addon.ports.documents import Document
 from addon.ports.outside import Ports
-from addon.wiring import build_ports, build_tenancy
+from addon.wiring import build_ports, build_tenancy, settle_memory
 from contract.calls import CallId, Device, Direction, Outcome, Party, RecordingRule
 from contract.numbers import LineId, TenantId, UserId
-from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT
+from workbench.cast import PLAYERS
 from workbench.events import Situation, build_event
 from workbench.google_apis import GoogleApis
 from workbench.mails import load_mails
+from workbench.supervisor import Stage, make_keys
 from workbench.tokens import Issuer
 
 PATH = "/on/gmail.message"
@@ -65,7 +65,7 @@ class CountedDocuments(SqliteDocuments):
 
 
 @dataclass(frozen=True)
-class Stage:
+class Sides:
     """The add-on under test and the bare view, both called as WSGI applications."""
 
     product: Flask
@@ -110,18 +110,16 @@ def beside(pem: bytes, port: int) -> Iterator[None]:
 
 
 def settled(folder: Path, url: str) -> Config:
-    """The settings of this run."""
-    keys = {purpose: {"k1": secrets.token_bytes(32)} for purpose in PURPOSES}
-    return Config(
-        BASE, folder, url, "", SERVICE_ACCOUNT, CLIENT_ID, url + "/certs", url + "/google/gmail", url + "/google/people",
-        GOOGLE_ISSUERS, True, keys,
-    )  # fmt: skip
+    """The settings of `make run` with everything outside at `url`."""
+    stage = Stage(int(BASE.rsplit(":", 1)[1]), folder, folder / "keys.json", "secret")
+    make_keys(stage.keys_file)
+    outside = {"TELEPHONY_URL": url, "GOOGLE_CERTS_URL": url + "/certs"}
+    google = {"GMAIL_API_URL": url + "/google/gmail", "PEOPLE_API_URL": url + "/google/people"}
+    return Config.from_env(stage.environment({}) | outside | google)
 
 
 def filled(config: Config, documents: CountedDocuments) -> Ports:
     """A tenant of a usual size: consent given, recording on, blocks and a hundred calls."""
-    from dataclasses import replace
-
     ports = replace(build_ports(config), documents=documents)
     tenancy = build_tenancy(config, ports)
     tenancy.put(Tenant(ACME, "Acme", ("acme.example",), allowed_regions=("US", "CO")))
@@ -191,20 +189,20 @@ def cpu_ms(work: Callable[[], object], times: int = 1) -> float:
     return (time.process_time_ns() - began) / times / 1e6
 
 
-def measured(stage: Stage, answers: dict[str, bytes], mail: str, rounds: int, batch: int) -> tuple[str, float]:
+def measured(sides: Sides, answers: dict[str, bytes], mail: str, rounds: int, batch: int) -> tuple[str, float]:
     """One table row and its ratio."""
     message = next(m.id for m in load_mails().values() if m.mime["Message-ID"] == f"<{mail}@samples.example>")
-    event = build_event(stage.issuer, BASE + PATH, Situation(message=message), now=time.time())
+    event = build_event(sides.issuer, BASE + PATH, Situation(message=message), now=time.time())
     bearer, body = "Bearer " + event["authorizationEventObject"]["systemIdToken"], json.dumps(event).encode()
-    cold = cpu_ms(lambda: answers.__setitem__(message, called(stage.product, bearer, body)))
-    stage.documents.reads = 0
-    answers[message] = called(stage.product, bearer, body)
-    reads = stage.documents.reads
+    cold = cpu_ms(lambda: answers.__setitem__(message, called(sides.product, bearer, body)))
+    sides.documents.reads = 0
+    answers[message] = called(sides.product, bearer, body)
+    reads = sides.documents.reads
     ours: list[float] = []
     bare: list[float] = []
     for _ in range(rounds):
-        ours.append(cpu_ms(lambda: called(stage.product, bearer, body), batch))
-        bare.append(cpu_ms(lambda: called(stage.bare, bearer, body), batch))
+        ours.append(cpu_ms(lambda: called(sides.product, bearer, body), batch))
+        bare.append(cpu_ms(lambda: called(sides.bare, bearer, body), batch))
     ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
     row = (
         f"{statistics.median(ours):8.3f} {statistics.median(bare):8.3f} {ratio:6.2f} {cold:8.1f} {reads:6d} "
@@ -225,10 +223,11 @@ def run(port: int, rounds: int, batch: int) -> None:
         keys = GoogleKeys(config.certs_url, time.monotonic)
         answers: dict[str, bytes] = {}
         product = create_app(config, ports, build_tenancy(config, ports), keys)
-        stage = Stage(product, bare_view(config, keys, answers), documents, Issuer(pem))
+        sides = Sides(product, bare_view(config, keys, answers), documents, Issuer(pem))
+        settle_memory()
         print(f"{'mail':24} {'card ms':>8} {'bare ms':>8} {'ratio':>6} {'cold ms':>8} {'reads':>6} {'bytes':>7}")
         for name, mail in MAILS.items():
-            row, _ratio = measured(stage, answers, mail, rounds, batch)
+            row, _ratio = measured(sides, answers, mail, rounds, batch)
             print(f"{name:24} {row}", flush=True)
 
 
