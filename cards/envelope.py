@@ -59,7 +59,7 @@ class Links:
 
 def _action(do: Do, links: Links) -> Json:
     params = links.sign(do.action, do.params)
-    action: Json = {"function": f"{links.base_url}/do/{do.action.value}"}
+    action: Json = {"function": f"{links.base_url}/do/{do.action}"}
     if params:
         action["parameters"] = [{"key": key, "value": value} for key, value in params.items()]
     if do.keep_input:
@@ -130,10 +130,10 @@ def _decorated(row: DecoratedText, links: Links) -> Json:
 
 def _widget(widget: Widget, links: Links) -> Json:
     match widget:
-        case TextParagraph(text):
-            return {"textParagraph": {"text": text}}
         case DecoratedText():
             return {"decoratedText": _decorated(widget, links)}
+        case TextParagraph(text):
+            return {"textParagraph": {"text": text}}
         case ButtonList(buttons):
             return {"buttonList": {"buttons": [_button(b, links) for b in buttons]}}
         case SelectionInput(name, label, items, kind):

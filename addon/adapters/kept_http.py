@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 MAX_HEAD_BYTES = 16_384
 _RECEIVE_BYTES = 65_536
-_STATUS = re.compile(rb"HTTP/1\.1 (\d{3})(?: [^\r\n]*)?\r\n")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
-_CODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n", re.IGNORECASE)
+# Over the head in lower case.
+_STATUS = re.compile(rb"http/1\.1 (\d{3})(?: [^\r\n]*)?\r\n")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n")
+_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n")
 
 
 class BadAnswer(Exception):
@@ -61,9 +61,9 @@ class KeptConnection:
             if len(held) > MAX_HEAD_BYTES:
                 raise BadAnswer("a long head")
             held = self._more(held)
-        head = held[: end + 2]
+        head = held[: end + 2].lower()
         status, length = _STATUS.match(head), _LENGTH.search(head)
-        if end > MAX_HEAD_BYTES or status is None or length is None or _CODING.search(head):
+        if end > MAX_HEAD_BYTES or status is None or length is None or b"\r\ntransfer-encoding:" in head:
             raise BadAnswer("no status or no length, or too long a head")
         size = int(length[1])
         if size > self._max_body_bytes:
