@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from contract.calls import Codec
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One encoded RTP payload on its way between two parties.
 
     `timestamp` is in the codec's clock. `digit` is set, with an empty payload, when an RFC 4733 event ended.

@@ -86,22 +86,25 @@ class Plane:
         self._transcoders = {}
         if user.codec is not peer.codec:
             self._transcoders = {USER: Transcoder(user.codec, peer.codec), PEER: Transcoder(peer.codec, user.codec)}
-        user.on_frame = lambda frame: self._pass(USER, peer, frame)
-        peer.on_frame = lambda frame: self._pass(PEER, user, frame)
+        user.on_frame, peer.on_frame = self._way(USER, peer), self._way(PEER, user)
 
-    def _pass(self, side: str, to: Endpoint, frame: Frame) -> None:
-        if not self._open:
-            return
-        if self._flows[side]:
-            self._forward(side, to, frame)
-        if self.on_frame is not None:
-            self.on_frame(side, frame)
+    def _way(self, side: str, to: Endpoint) -> Callable[[Frame], None]:
+        """What one endpoint calls for each of its frames; everything that stays the same is looked up here."""
+        send, transcoder = to.send, self._transcoders.get(side)
 
-    def _forward(self, side: str, to: Endpoint, frame: Frame) -> None:
-        if frame.digit:
-            to.send_digit(frame.digit)
-        elif not self._transcoders:
-            to.send(frame)
-        else:
-            for made in self._transcoders[side].feed(frame):
-                to.send(made)
+        def passed(frame: Frame) -> None:
+            if not self._open:
+                return
+            if not self._flows[side]:
+                pass
+            elif frame.digit:
+                to.send_digit(frame.digit)
+            elif transcoder is None:
+                send(frame)
+            else:
+                for made in transcoder.feed(frame):
+                    send(made)
+            if self.on_frame is not None:
+                self.on_frame(side, frame)
+
+        return passed

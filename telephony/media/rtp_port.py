@@ -104,21 +104,19 @@ class RtpPort(asyncio.DatagramProtocol):
 
     def send(self, frame: Frame) -> None:
         """Send one frame on our own line of sequence and time."""
-        to = self.remote
-        if to is None or self._transport is None or not self.sending or not frame.payload:
+        payload, in_timestamp, in_sequence, marker, _ = frame
+        to, transport, numbering = self._locked or self.remote, self._transport, self._numbering
+        if to is None or transport is None or not self.sending or not payload:
             return
         if self._event_timer is not None:
-            self._numbering.swallow(frame.sequence)
+            numbering.swallow(in_sequence)
             return
-        placed = self._numbering.place(frame.sequence, frame.timestamp, self._now())
+        placed = numbering.place(in_sequence, in_timestamp, self._now())
         if placed is None:
             return
         sequence, timestamp, fresh = placed
-        self._transport.sendto(
-            build_rtp(
-                self.payload_type, frame.marker or fresh, sequence, timestamp, self._numbering.ssrc, frame.payload
-            ),
-            to,
+        transport.sendto(
+            build_rtp(self.payload_type, marker or fresh, sequence, timestamp, numbering.ssrc, payload), to
         )
         self.counters.sent += 1
 
@@ -183,7 +181,8 @@ class RtpPort(asyncio.DatagramProtocol):
         except ParseError:
             self.counters.malformed += 1
             return
-        if not self._is_theirs((addr[0], addr[1]), packet):
+        expected = addr == self._locked and packet.ssrc == self._ssrc and packet.payload_type == self.payload_type
+        if not expected and not self._is_theirs((addr[0], addr[1]), packet):
             self.counters.foreign += 1
             return
         self.counters.received += 1

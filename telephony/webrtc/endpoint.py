@@ -53,19 +53,18 @@ class WebRtcEndpoint:
 
     def send(self, frame: Frame) -> None:
         """Send one frame; dropped while the browser is away."""
-        connection, writer = self._connection, self._writer
-        if connection is None or writer is None or not frame.payload:
+        payload, in_timestamp, in_sequence, marker, _ = frame
+        connection, writer, numbering = self._connection, self._writer, self._numbering
+        if connection is None or writer is None or not payload:
             return
         pair = connection._nominated.get(1)
         if pair is None:
             return
-        placed = self._numbering.place(frame.sequence, frame.timestamp, self._now())
+        placed = numbering.place(in_sequence, in_timestamp, self._now())
         if placed is None:
             return
         sequence, timestamp, fresh = placed
-        packet = writer.protect(
-            self._payload_type, frame.marker or fresh, sequence, timestamp, self._numbering.ssrc, frame.payload
-        )
+        packet = writer.protect(self._payload_type, marker or fresh, sequence, timestamp, numbering.ssrc, payload)
         if packet:
             self.sent += 1
             pair.protocol.transport.sendto(packet, pair.remote_addr)

@@ -12,7 +12,7 @@ from telephony.media.rtp import HEADER, RtpPacket, parse_rtp
 
 MAX_PACKET = 1500
 _TRAILER = 16 + 128
-_OK = lib.srtp_err_status_ok
+_OK, _protect, _unprotect = lib.srtp_err_status_ok, lib.srtp_protect, lib.srtp_unprotect
 _MAX_PAYLOAD = MAX_PACKET - _TRAILER - HEADER.size
 
 
@@ -20,7 +20,7 @@ class SrtpWriter:
     """Builds and protects outgoing packets."""
 
     def __init__(self, session: Any) -> None:
-        self._session = session
+        self._session, self._handle = session, session._srtp[0]
         self._bytes = ffi.new("unsigned char[]", MAX_PACKET)
         self._view = ffi.buffer(self._bytes)
         self._length = ffi.new("int *")
@@ -32,18 +32,20 @@ class SrtpWriter:
         size = len(payload)
         if size > _MAX_PAYLOAD:
             return b""
-        HEADER.pack_into(self._view, 0, 0x80, payload_type | (0x80 if marker else 0), sequence, timestamp, ssrc)
-        self._view[12 : 12 + size] = payload
-        self._length[0] = 12 + size
-        if lib.srtp_protect(self._session._srtp[0], self._bytes, self._length) != _OK:
+        view, length = self._view, self._length
+        HEADER.pack_into(view, 0, 0x80, payload_type | (0x80 if marker else 0), sequence, timestamp, ssrc)
+        view[12 : 12 + size] = payload
+        length[0] = 12 + size
+        if _protect(self._handle, self._bytes, length) != _OK:
             return b""
-        return bytes(self._view[0 : self._length[0]])
+        packet: bytes = view[0 : length[0]]
+        return packet
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """One SRTCP packet; empty when libsrtp refuses."""
         self._view[0 : len(packet)] = packet
         self._length[0] = len(packet)
-        if lib.srtp_protect_rtcp(self._session._srtp[0], self._bytes, self._length) != _OK:
+        if lib.srtp_protect_rtcp(self._handle, self._bytes, self._length) != _OK:
             return b""
         return bytes(self._view[0 : self._length[0]])
 
@@ -52,7 +54,7 @@ class SrtpReader:
     """Checks and opens incoming packets."""
 
     def __init__(self, session: Any) -> None:
-        self._session = session
+        self._session, self._handle = session, session._srtp[0]
         self._bytes = ffi.new("unsigned char[]", MAX_PACKET)
         self._view = ffi.buffer(self._bytes)
         self._length = ffi.new("int *")
@@ -62,11 +64,12 @@ class SrtpReader:
         size = len(data)
         if size > MAX_PACKET or 192 <= data[1] <= 223:
             return None
-        self._view[0:size] = data
-        self._length[0] = size
-        if lib.srtp_unprotect(self._session._srtp[0], self._bytes, self._length) != _OK:
+        view, length = self._view, self._length
+        view[0:size] = data
+        length[0] = size
+        if _unprotect(self._handle, self._bytes, length) != _OK:
             return None
         try:
-            return parse_rtp(bytes(self._view[0 : self._length[0]]))
+            return parse_rtp(view[0 : length[0]])
         except (ParseError, struct.error):
             return None
