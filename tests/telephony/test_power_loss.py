@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import random
 import stat
@@ -24,6 +25,7 @@ from telephony import journal as journal_module
 from telephony.calls.switchboard import Switchboard
 from telephony.errors import ParseError
 from telephony.journal import Journal, commit_at_last
+from telephony.media import spool as spool_module
 from telephony.media import tones
 from telephony.media.frame import Frame
 from telephony.media.prompt import encoded
@@ -35,6 +37,8 @@ from tests.telephony.calls.fakes import connected, exchange, place, until
 
 pytestmark = pytest.mark.pure
 SPOOL_BYTES = 200_000
+HEADER = {"call": "c1", "codecs": {"user": "PCMU", "peer": "PCMU"}}
+START = len(spool_module.MAGIC) + 9 + len(json.dumps(HEADER))
 
 
 class Disk:
@@ -110,7 +114,7 @@ def test_a_compacted_journal_a_sealed_answer_and_a_rendered_file_are_renamed_dur
     cache.put("lines", b"x")
     name = cache._path("lines").name
     assert disk.in_order(("mkdir", "sealed"), ("sync folder", tmp_path.name), ("sync file", f"{name}.new"), ("rename", f"{name}.new -> {name}"), ("sync folder", "sealed"))  # fmt: skip
-    tape = SpoolTape(tmp_path / "spool" / "c1.spool", {"codec": "PCMU"}, time.monotonic, syncer)
+    tape = SpoolTape(tmp_path / "spool" / "c1.spool", HEADER, time.monotonic, syncer)
     tape.write("user", Frame(b"\x80" * 160, 0, 0))
     tape.close()
     assert tape.wait(5)
@@ -120,7 +124,7 @@ def test_a_compacted_journal_a_sealed_answer_and_a_rendered_file_are_renamed_dur
 
 
 def test_every_tape_is_synced_more_often_than_once_a_second(disk: Disk, tmp_path: Path, syncer: Syncer) -> None:
-    tapes = [SpoolTape(tmp_path / f"c{n}.spool", {"codec": "PCMU"}, time.monotonic, syncer) for n in range(4)]
+    tapes = [SpoolTape(tmp_path / f"c{n}.spool", HEADER, time.monotonic, syncer) for n in range(4)]
     began = time.monotonic()
     while (lasted := time.monotonic() - began) < 4:
         for tape in tapes:
@@ -138,7 +142,7 @@ def spool(tmp_path: Path, syncer: Syncer) -> Path:
     """A closed recording of 200 kB: two notes, twelve seconds."""
     path, now = tmp_path / "c1.spool", itertools.count()
     clock = [0.0]
-    tape = SpoolTape(path, {"call": "c1", "codec": "PCMU"}, lambda: clock[0], syncer)
+    tape = SpoolTape(path, HEADER, lambda: clock[0], syncer)
     sides = [encoded(tones.sine(hz, 12.0, 8000), 8000, Codec.PCMU) for hz in (440, 650)]
     for count in now:
         clock[0] = count * 0.02
@@ -168,11 +172,11 @@ def test_a_recording_cut_anywhere_is_readable_up_to_the_cut(
             found = read_spool(cut)
         except ParseError:
             unreadable += 1
-            assert size < 80
+            assert size < START
             continue
         assert found.frames == whole.frames[: len(found.frames)]
-        assert len(found.frames) >= (size - 100) // 181 - 1
-    assert unreadable <= 80
+        assert len(found.frames) >= (size - START) // 180 - 1
+    assert unreadable == START
     tried(capsys, len(cuts), 580, "cuts of a 200 kB recording")
 
 
@@ -201,7 +205,7 @@ def test_a_changed_byte_never_becomes_sound(spool: Path, tmp_path: Path, capsys:
             frames = read_spool(flipped).frames
             assert frames == whole[: len(frames)]
         except ParseError:
-            assert at < 80
+            assert at < START
     tried(capsys, len(cuts), 480, "changed bytes of a recording")
 
 
