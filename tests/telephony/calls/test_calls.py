@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -363,3 +364,55 @@ async def test_a_line_with_a_problem_takes_no_call_but_an_emergency(x: Exchange)
     assert await x.board.command(place("n1")) == CommandResult(False, "line-down")
     assert (await x.board.command(place("n2", emergency=True))).accepted
     assert not x.board.live.get(CallId("n1")) and x.board.live.get(CallId("n2"))
+
+
+@dataclass(eq=False)
+class Watched(ScriptedLeg):
+    """Remembers whether a kill would have hung it up when it was told that it is connected."""
+
+    journal: Journal | None = None
+
+    def _note(self, what: str) -> None:
+        assert self.journal is not None
+        self.log.append((what, bool(self.journal.items("dialog/"))))
+
+    async def confirm(self) -> None:
+        self._note("confirm")
+
+    async def answer(self) -> None:
+        self._note("answer")
+
+
+@pytest.mark.parametrize("device", [Device.BROWSER, Device.DESK])
+async def test_a_party_is_told_that_it_is_connected_once_a_kill_would_hang_it_up(x: Exchange, device: Device) -> None:
+    legs: list[Watched] = []
+
+    def dial(call: object, number: str, codecs: tuple[Codec, ...]) -> Watched:
+        legs.append(Watched((Codec.PCMU,), dialled=number, journal=x.journal))
+        legs[-1].events.put(Signal.ANSWERED)
+        return legs[-1]
+
+    x.lines.dial = dial  # type: ignore[method-assign] # a line whose parties watch the journal
+    assert (await x.board.command(place(device=device))).accepted
+    call = await x.call()
+    if device is Device.BROWSER:
+        await until(lambda: call.media == "wanted")
+        await call.take_offer("opus PCMU")
+    await until(lambda: call.connection)
+    assert len(legs) == (2 if device is Device.DESK else 1)
+    assert all(("confirm", True) in leg.log for leg in legs)
+    assert len(x.journal.items("dialog/")) == len(legs)
+
+
+@pytest.mark.parametrize("ring_seconds", [0, 5])
+async def test_a_caller_is_answered_once_a_kill_would_hang_him_up(x: Exchange, ring_seconds: int) -> None:
+    x.routes.plan = RoutePlan(ALICE[1], "", RecordingPlan(False, RecordingRule.USER_OFF), ring_seconds=ring_seconds)
+    caller = Watched(journal=x.journal)
+    await x.board.invited(ALICE[0], LINE, Registration(ALICE[1], Extension("1001"), "1001", "pw"), caller)
+    call = await until(lambda: next(iter(x.board.live.values()), None))
+    if ring_seconds:
+        await until(lambda: call.state is CallState.RINGING)
+        call.picked_up.set()
+        await until(lambda: call.media == "wanted")
+        await call.take_offer("opus PCMU")
+    await until(lambda: ("answer", True) in caller.log)

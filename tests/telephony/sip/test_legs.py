@@ -197,3 +197,28 @@ async def test_digits_arrive_as_events() -> None:
 def test_waits_grow_to_half_an_hour_and_are_spread() -> None:
     assert [wait_after(n, 1.0) for n in (1, 2, 3, 9, 500)] == [2.0, 30.0, 60.0, 1800.0, 1800.0]
     assert wait_after(3, 0.0) == 30.0
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_an_answer_that_waits_for_its_confirmation_is_acknowledged_then(confirmed: bool) -> None:
+    far = FarEnd(script=answers)
+    async with pair(far) as ours:
+        leg = ours.dial("600")
+        leg.waits_to_confirm = True
+        await leg.ring()
+        await until(leg, Signal.ANSWERED)
+        acks: list[Message] = []
+        other = far.legs[0]
+        heard = other.on_ack
+        other.on_ack = lambda request: (acks.append(request), heard(request))[1]  # type: ignore[method-assign] # listens on
+        await asyncio.sleep(1.2)  # the far end has repeated its answer by now
+        assert acks == []
+        if confirmed:
+            await leg.confirm()
+            await leg.confirm()
+        else:
+            await leg.hang_up()
+        await asyncio.sleep(0.3)
+        assert len(acks) == 1
+        await leg.hang_up()
+        assert (await until(other, Signal.ENDED)).outcome is Outcome.COMPLETED
