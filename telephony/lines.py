@@ -30,6 +30,7 @@ from telephony.sip.trunk import OpenRtp, Trunk
 Key = tuple[TenantId, LineId]
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 REFRESH_SECONDS = 60.0
+START_AGAIN_SECONDS = 30.0
 _CACHED = "lines"
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,17 @@ class Network:
     advertised_ip: str
     dev: bool
     open_rtp: OpenRtp
+
+
+async def _kept_running(trunk: Trunk) -> None:
+    """Until it was retired and its last call has ended; an error of ours or of the system costs it a pause."""
+    while True:
+        try:
+            await trunk.run()
+            return
+        except Exception as error:  # whatever it was, the line has to come back
+            log.error("a line stopped by an error", extra={"line": trunk.config.line}, exc_info=error)
+        await asyncio.sleep(START_AGAIN_SECONDS)
 
 
 @dataclass(slots=True)
@@ -124,7 +136,10 @@ class TrunkLines:
         if old is not None:
             old.retire()
         self._start(config)
-        await asyncio.to_thread(self._keep, [trunk.config for trunk in self._trunks.values()])
+        try:
+            await asyncio.to_thread(self._keep, [trunk.config for trunk in self._trunks.values()])
+        except OSError as error:
+            log.error("the lines are not kept for a start without the add-on", extra={"error": type(error).__name__})
 
     def _start(self, config: LineConfig) -> None:
         net = self.network
@@ -132,7 +147,7 @@ class TrunkLines:
             config, net.dev, net.bind_ip, net.advertised_ip, net.open_rtp, self._invited, self._status_changed
         )
         self._trunks[(config.tenant, config.line)] = trunk
-        self._spawn(trunk.run(), f"line {config.tenant}/{config.line}")
+        self._spawn(_kept_running(trunk), f"line {config.tenant}/{config.line}")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)

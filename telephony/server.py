@@ -79,7 +79,10 @@ class CachedRoutes:
             kept = await asyncio.to_thread(self.cache.get, name)
             return _unrecorded(wire.loads(kept, RoutePlan)) if kept else None
         if not plan.blocked:
-            await asyncio.to_thread(self.cache.put, name, wire.dumps(plan))
+            try:
+                await asyncio.to_thread(self.cache.put, name, wire.dumps(plan))
+            except OSError as error:
+                log.error("a plan is not kept for when the add-on is away", extra={"error": type(error).__name__})
         return plan
 
 

@@ -116,6 +116,7 @@ class Trunk:
         finally:
             await self._leave()
             self.agent.close()
+            self.agent = None
 
     async def _leave(self) -> None:
         leaving = [asyncio.ensure_future(r.leave()) for r in self.registrars.values()]

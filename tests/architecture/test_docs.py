@@ -33,3 +33,11 @@ def test_a_document_names_only_what_exists(name: str) -> None:
         assert target in targets
     for path in set(re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", readme)):
         assert (ROOT / path).exists(), path
+
+
+def test_every_control_names_tests_that_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/CONTROLS.md").read_text())
+    assert len(named) >= 40
+    for path, name in named:
+        tree = ast.parse((ROOT / path).read_text())
+        assert name in {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}, name

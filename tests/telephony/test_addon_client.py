@@ -1,12 +1,9 @@
-"""The signed client against a loopback add-on, and a process killed in the middle of a call."""
+"""The signed client against a loopback add-on."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,14 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from contract import wire
-from contract.calls import CallId, Outcome, Party
-from contract.events import CallEnded
+from contract.calls import CallId, Party
 from contract.lines import LineConfig
 from contract.numbers import LineId, TenantId
 from contract.route_plan import RouteRequest
 from telephony.addon_client import AddonAway, AddonClient, UnknownToAddon
-from telephony.calls.recovery import recover
-from telephony.journal import Journal
 from telephony.outbox import Refused
 
 pytestmark = pytest.mark.loopback
@@ -61,38 +55,3 @@ async def test_every_request_proves_itself_and_answers_are_typed() -> None:
         await server.close()
         with pytest.raises(AddonAway):
             await client.lines()
-
-
-PROGRAM = """
-import asyncio, sys
-from pathlib import Path
-from telephony.journal import Journal
-from tests.telephony.calls.fakes import connected, exchange, place
-async def main():
-    x = exchange(Journal(Path(sys.argv[1])))
-    await connected(x, place(record=True))
-    while not x.media.tapes:
-        await asyncio.sleep(0.01)
-    print("up", flush=True)
-    await asyncio.sleep(60)
-asyncio.run(main())
-"""
-
-
-def test_killed_in_a_call_it_ends_once_as_our_error(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    child = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None and child.stdout.readline() == "up\n"
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
-    for _ in range(3):
-        journal = Journal(path)
-        recover(journal, now=time.time())
-        dialogs = list(journal.items("dialog/").values())
-        journal.close()
-    assert [d["of"] for d in dialogs] == ["+593991112222"]
-    (entry,) = Journal(path).items("event/").values()
-    event = wire.loads(entry["wire"].encode(), CallEnded)
-    assert event.outcome is Outcome.OUR_ERROR and event.answered_at and event.talk_seconds < 10
-    assert Journal(path).items("tape/")["tape/c1"]["cut_short"] is True

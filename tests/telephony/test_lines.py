@@ -13,11 +13,13 @@ import pytest
 from contract import wire
 from contract.lines import LineConfig, Registration
 from contract.numbers import Extension, LineId, TenantId, UserId
+from telephony import lines as lines_module
 from telephony.addon_client import AddonAway
 from telephony.calls.switchboard import Switchboard
 from telephony.journal import Journal
 from telephony.lines import Network, TrunkLines
 from telephony.sealed import SealedCache
+from telephony.sip.registration import Registrar
 from tests.telephony.calls.fakes import exchange, until
 from tests.telephony.sip.pair import ALICE, HOST, FarEnd, rtp
 
@@ -158,3 +160,35 @@ async def test_a_list_that_was_asked_for_before_a_push_does_not_undo_it(far: Far
         answered.set()
         await refreshing
         assert [trunk.config for trunk in lines._trunks.values()] == [newer]
+
+
+async def test_a_line_that_an_error_stopped_comes_back(
+    far: FarEnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "START_AGAIN_SECONDS", 0.05)
+    honest, failures = Registrar.run, 2
+
+    async def run(registrar: Registrar) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise ZeroDivisionError
+        await honest(registrar)
+
+    monkeypatch.setattr(Registrar, "run", run)
+    async with following(Addon([line(far)]), tmp_path) as lines:
+        await until(lambda: lines.status(ACME, ALICE)[0], 5)
+    assert failures == 0
+
+
+async def test_a_full_disk_stops_no_line(far: FarEnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(cache: SealedCache, name: str, value: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SealedCache, "put", put)
+    addon = Addon([line(far)])
+    async with following(addon, tmp_path) as lines:
+        await until(lambda: lines.status(ACME, ALICE)[0], 5)
+        asked = addon.asked
+        await until(lambda: addon.asked > asked + 2, 5)
+        assert lines.status(ACME, ALICE)[0]
