@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from cards.text import LANGUAGES
 from workbench import event_command, shots
 from workbench.card_check import check_reply
 from workbench.cast import CLIENT_ID, PLAYERS
@@ -66,8 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     event.add_argument("--to", required=True, help="entry point, for example /on/gmail.message")
     event.add_argument("--user", default="alice", choices=sorted(PLAYERS), help=f"who it is ({CLIENT_ID})")
     verbs.add_parser("settings", help="write docs/CONFIGURATION.md")
-    shots = verbs.add_parser("shots", help="pictures of every card in three languages, light and dark")
-    shots.add_argument("folder", type=Path)
+    pictures = verbs.add_parser("shots", help="pictures of every card in three languages, light and dark")
+    pictures.add_argument("folder", type=Path)
+    pictures.add_argument("--locale", choices=LANGUAGES, default="")
+    pictures.add_argument("--theme", choices=shots.THEMES, default="")
     return parser
 
 
@@ -87,7 +90,7 @@ def main() -> int:
         if arguments.verb == "event":
             return event_command.run(stage.base, lambda: _issuer(stage), arguments.file, arguments.to, arguments.user)
         if arguments.verb == "shots":
-            return shots.main(arguments.folder)
+            return shots.main(arguments.folder, arguments.locale, arguments.theme)
         return _run(stage) if arguments.verb == "run" else _site(stage)
     except CannotRun as error:
         print(f"Cannot run: {error}", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -17,7 +17,7 @@ THEMES = ("light", "dark")
 SHEET_WIDTH = 1640
 
 
-async def take(folder: Path, say: Callable[[str], None]) -> int:
+async def take(folder: Path, locales: Sequence[str], themes: Sequence[str], say: Callable[[str], None]) -> int:
     """Write LANGUAGE-THEME.png sheets and one picture per card below them; the number of cards pictured."""
     try:
         from playwright.async_api import async_playwright
@@ -36,8 +36,8 @@ async def take(folder: Path, say: Callable[[str], None]) -> int:
         base = f"http://127.0.0.1:{runner.addresses[0][1]}/gallery"
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            for locale in LANGUAGES:
-                for theme in THEMES:
+            for locale in locales:
+                for theme in themes:
                     page = await browser.new_page(viewport={"width": SHEET_WIDTH, "height": 1000})
                     await page.goto(f"{base}?locale={locale}&theme={theme}&unfold=1")
                     await page.wait_for_selector("body[data-ready]")
@@ -55,8 +55,9 @@ async def take(folder: Path, say: Callable[[str], None]) -> int:
     return taken
 
 
-def main(folder: Path) -> int:
-    """Take them all and say how many; the exit status."""
-    taken = asyncio.run(take(folder, lambda line: print(line, flush=True)))
+def main(folder: Path, locale: str = "", theme: str = "") -> int:
+    """Take them all, or those of one language or theme, and say how many; the exit status."""
+    locales, themes = [locale] if locale else LANGUAGES, [theme] if theme else THEMES
+    taken = asyncio.run(take(folder, locales, themes, lambda line: print(line, flush=True)))
     print(f"{taken} pictures of cards in {folder}")
     return 0

@@ -52,6 +52,13 @@ FOREIGN = """(root) => {
 }"""
 
 
+# The renderer itself may make what Google's card text allows, and links to a few schemes.
+UNSAFE = """() => [...document.querySelectorAll('#cards .raw *, #raw *')].filter(node =>
+  /^(SCRIPT|IMG|SVG|IFRAME|OBJECT|EMBED|MATH|VIDEO|AUDIO|FORM|LINK|META|STYLE|BASE|INPUT|TEMPLATE|TABLE)$/i.test(node.tagName) && !node.closest('.gc-icon, .gc-collapse, .gc-header svg')
+  || [...node.attributes].some(({ name }) => name.startsWith('on') || ['srcdoc', 'action', 'formaction', 'ping', 'xlink:href'].includes(name))
+  || node.tagName === 'A' && !/^(https?|mailto|tel):/.test(node.href)).map(node => node.outerHTML.slice(0, 120))"""
+
+
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[PhoneStand]:
     with running() as stand:
@@ -81,6 +88,29 @@ def test_every_text_of_every_card_is_inert(page: Page, stand: Any) -> None:
     distinct = len({*TEXTS, *BROKEN_OUT, *ENCODED})
     print(f"\nhostile texts in cards: {distinct} texts, {cards} cards drawn")
     assert distinct >= 485 and cards >= 40 * len(TEXTS)
+
+
+def test_the_renderer_makes_nothing_of_markup_that_nobody_escaped(page: Page, stand: Any) -> None:
+    page.goto(stand.url + "/gallery")
+    expect(page.locator("body[data-ready]")).to_be_attached()
+    page.evaluate("document.getElementById('cards').replaceChildren()")
+    raw = [*TEXTS, *BROKEN_OUT, *ENCODED]
+    click = {"openLink": {"url": "javascript:window.owned=1"}}
+    for start in range(0, len(raw), 40):
+        texts = raw[start : start + 40]
+        rows = [
+            {"decoratedText": {"text": t, "topLabel": t, "bottomLabel": t, "button": {"text": t, "onClick": click}}}
+            for t in texts
+        ]
+        rows += [{"textParagraph": {"text": t}} for t in texts]
+        head = {"title": texts[0], "subtitle": texts[1]}
+        card = {"header": head, "sections": [{"header": texts[2], "widgets": rows}]}
+        page.evaluate("([name, card]) => window.drawCard(name, card)", ["raw", card])
+        assert page.evaluate(UNSAFE) == []
+    for control in page.locator("#cards .gc-button").all()[:80]:
+        control.dispatch_event("click")
+    assert page.evaluate("window.owned") is None
+    assert page.locator("#cards .gc-row").count() == len(raw) >= 485
 
 
 def test_a_live_call_shows_any_name_and_number_as_text(page: Page, stand_in: PhoneStand) -> None:

@@ -83,8 +83,10 @@ def test_back_returns_to_the_card_as_it_was_left(page: Page, stand: Any) -> None
     rows = [{"textParagraph": {"text": f"line {n}"}} for n in range(60)]
     field = {"textInput": {"name": "to", "label": "Number"}}
     stand.answers["/do/person.show"] = wrapped(push("Person"))
-    opened(page, stand, *rows, field, button("More", do(stand, "person.show")))
+    opened(page, stand, *rows, field, button("More", do(stand, "person.show")), *rows)
     page.get_by_label("Number").fill("1002")
+    scroll = "node => { node.scrollTop += 150; return node.scrollTop; }"
+    before = page.locator("#sidebar .gc-scroll").evaluate(scroll)
     page.get_by_role("button", name="More", exact=True).click()
     expect(page.locator("#sidebar").get_by_role("heading", name="Person")).to_be_visible()
     expect(page.get_by_role("region", name="Person")).to_be_focused()
@@ -92,7 +94,7 @@ def test_back_returns_to_the_card_as_it_was_left(page: Page, stand: Any) -> None
     page.get_by_role("button", name="Back").click()
     expect(page.get_by_role("button", name="More", exact=True)).to_be_focused()
     expect(page.get_by_label("Number")).to_have_value("1002")
-    assert page.locator("#sidebar .gc-scroll").evaluate("node => node.scrollTop") > 500
+    assert abs(page.locator("#sidebar .gc-scroll").evaluate("node => node.scrollTop") - before) < 2 and before > 500
 
 
 def test_the_pressed_control_waits_and_a_second_press_does_nothing(page: Page, stand: Any) -> None:
@@ -273,6 +275,26 @@ def test_the_developer_view_hides_tokens_and_keeps_the_last_exchanges(page: Page
     page.locator("#exchanges button").nth(1).click()
     expect(page.locator("#request")).to_contain_text("/on/gmail.homepage")
     expect(page.locator("#timing")).to_contain_text("ms")
+
+
+def test_the_switches_are_in_the_next_event_and_are_kept(page: Page, stand: Any) -> None:
+    opened(page, stand)
+    for name, value in (
+        ("zone", "Europe/Berlin"),
+        ("locale", "pt"),
+        ("theme", "dark"),
+        ("width", "480"),
+        ("player", "bob"),
+    ):
+        page.locator(f"#{name}").select_option(value)
+    expect(page.locator("#exchanges li")).to_have_count(4)
+    common = stand.seen[-1][1]["commonEventObject"]
+    assert common["userLocale"] == "pt" and common["timeZone"]["id"] == "Europe/Berlin"
+    assert common["timeZone"]["offset"] in {3_600_000, 7_200_000}
+    page.reload()
+    expect(page.locator("#compose")).to_have_text("Escrever")
+    assert page.locator("#side-pane").bounding_box()["width"] == 480  # type: ignore[index]
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(27, 27, 27)"
 
 
 def test_the_languages_of_the_page_hold_the_same_words() -> None:

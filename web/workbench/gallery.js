@@ -40,5 +40,7 @@ window.drawCards = async (texts) => {
   for (const [name, card] of cards) frame(name, card);
   return cards.length;
 };
+/** Draws one card of any JSON. */
+window.drawCard = (name, card) => frame(name, card);
 await window.drawCards({});
 document.body.dataset.ready = "yes";
