@@ -187,9 +187,11 @@ def person_card(
 
 def _gaps(missing: Sequence[str], texts: Texts) -> Section:
     """What is off because it was not permitted, and the way to permit it."""
-    rows = [DecoratedText(texts.html(f"missing.{feature}"), icon="DESCRIPTION") for feature in missing]
+    if not missing:
+        return section()
+    off = TextParagraph("<br>".join(texts.html(f"missing.{feature}") for feature in missing))
     give = Button(texts.t("permission.give"), Do(Action.ASK_PERMISSION, {"missing": ",".join(missing)}))
-    return section(*rows, ButtonList((give,)) if missing else None, header=texts.t("person.gaps"))
+    return section(off, ButtonList((give,)), header=texts.t("person.gaps"))
 
 
 def unread_card(missing: Sequence[str], *, texts: Texts) -> Card:
