@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import math
+import operator
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -120,16 +121,23 @@ def _reader(kind: Any) -> Reader:
 
 
 @functools.cache
-def _fields(kind: type[Any]) -> list[tuple[str, Reader]]:
+def _fields(kind: type[Any]) -> tuple[dict[str, Reader], tuple[Reader, ...], Reader]:
+    """The readers by name and in order, and what picks all values in that order or raises KeyError."""
     hints = typing.get_type_hints(kind)
-    return [(f.name, _reader(hints[f.name])) for f in dataclasses.fields(kind)]
+    readers = {f.name: _reader(hints[f.name]) for f in dataclasses.fields(kind)}
+    pick = operator.itemgetter(*readers) if len(readers) > 1 else lambda value: [value[name] for name in readers]
+    return readers, tuple(readers.values()), pick
 
 
 def _dataclass(kind: type[T], value: Any) -> T:
     if not isinstance(value, dict):
         raise BadWire(f"{kind.__name__} is not an object")
-    readers = _fields(typing.cast(Any, kind))
-    return kind(**{name: read(value[name]) for name, read in readers if name in value})
+    readers, in_order, pick = _fields(typing.cast(Any, kind))
+    try:
+        values = pick(value)
+    except KeyError:  # an older message has fewer fields
+        return kind(**{name: read(value[name]) for name, read in readers.items() if name in value})
+    return kind(*[read(item) for read, item in zip(in_order, values, strict=True)])
 
 
 def to_plain(value: Any) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def parse_rtp(data: bytes) -> RtpPacket:
     if size < 12:
         raise ParseError("RTP packet is shorter than its header")
     first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+    if first == 0x80:
+        return RtpPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, data[12:])
     if first >> 6 != 2:
         raise ParseError("not RTP version 2")
     start = 12 + 4 * (first & 0x0F)

@@ -26,6 +26,10 @@ class WebRtcEndpoint:
         self._numbering = Numbering(codec.clock_rate_hz)
         self._digits = DtmfReceiver()
         self._connection: GuardedConnection | None = None
+        # Of the nominated pair, which changes when the browser moves.
+        self._pair: Any = None
+        self._sendto: Callable[[bytes, Any], None] = _nowhere
+        self._to: Any = None
         self._writer: SrtpWriter | None = None
         self._reader: SrtpReader | None = None
         self._payload_type = 0
@@ -49,7 +53,8 @@ class WebRtcEndpoint:
         """Send nothing and hear nothing until the next `attach`."""
         if self._connection is not None:
             self._connection.on_media = _ignore
-        self._connection = self._writer = self._reader = None
+        self._connection = self._writer = self._reader = self._pair = self._to = None
+        self._sendto = _nowhere
 
     def send(self, frame: Frame) -> None:
         """Send one frame; dropped while the browser is away."""
@@ -60,6 +65,8 @@ class WebRtcEndpoint:
         pair = connection._nominated.get(1)
         if pair is None:
             return
+        if pair is not self._pair:
+            self._pair, self._sendto, self._to = pair, pair.protocol.transport.sendto, pair.remote_addr
         placed = numbering.place(in_sequence, in_timestamp, self._now())
         if placed is None:
             return
@@ -67,7 +74,7 @@ class WebRtcEndpoint:
         packet = writer.protect(self._payload_type, marker or fresh, sequence, timestamp, numbering.ssrc, payload)
         if packet:
             self.sent += 1
-            pair.protocol.transport.sendto(packet, pair.remote_addr)
+            self._sendto(packet, self._to)
 
     def send_digit(self, digit: str, duration_ms: int = 120) -> None:
         """A browser plays no events: the digit goes to signalling, if that listens."""
@@ -92,6 +99,10 @@ class WebRtcEndpoint:
         elif packet.payload_type == self._event_payload_type:
             for digit in self._digits.feed(packet.payload, packet.timestamp):
                 self.on_frame(Frame(b"", packet.timestamp, packet.sequence, digit=digit))
+
+
+def _nowhere(_packet: bytes, _to: Any) -> None:
+    """No pair is nominated."""
 
 
 def _ignore(_data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""What puts load on the product from outside: peers, traffic, stamps."""
