@@ -11,31 +11,28 @@ from telephony.errors import ParseError
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._\-]{1,255})(?::(\d{1,5}))?", re.ASCII)
 _VIA = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+(.*)", re.ASCII | re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# A whole quoted string is one mark; a quote that is one by itself was never closed.
+_MARKS = {separator: re.compile(rf'{_QUOTED.pattern}|["<>{separator}]', re.DOTALL) for separator in ",;"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def split_outside(text: str, separator: str) -> Iterator[str]:
     """Parts between separators that stand outside quotes and angle brackets; raises ParseError on an open quote."""
-    start, quoted, angle, place = 0, False, 0, 0
-    while place < len(text):
-        char = text[place]
-        if quoted:
-            if char == "\\":
-                place += 1
-            elif char == '"':
-                quoted = False
-        elif char == '"':
-            quoted = True
-        elif char == "<":
+    if '"' not in text and "<" not in text:
+        yield from [part.strip() for part in text.split(separator)]
+        return
+    start = angle = 0
+    for mark in _MARKS[separator].finditer(text):
+        found = mark.group()
+        if found == '"':
+            raise ParseError("an open quote")
+        if found == "<":
             angle += 1
-        elif char == ">":
+        elif found == ">":
             angle = max(0, angle - 1)
-        elif char == separator and not angle:
-            yield text[start:place].strip()
-            start = place + 1
-        place += 1
-    if quoted:
-        raise ParseError("an open quote")
+        elif found == separator and not angle:
+            yield text[start : mark.start()].strip()
+            start = mark.end()
     yield text[start:].strip()
 
 

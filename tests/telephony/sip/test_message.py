@@ -14,7 +14,7 @@ from telephony.sip import sdp
 from telephony.sip.dialog import Dialog
 from telephony.sip.digest import Challenge, Credentials, challenge, is_genuine, strongest
 from telephony.sip.message import MAX_HEADERS, Message, parse, response
-from telephony.sip.uri import NameAddr, Uri, Via
+from telephony.sip.uri import NameAddr, Uri, Via, split_outside
 
 pytestmark = pytest.mark.pure
 INVITE = (
@@ -186,3 +186,32 @@ def test_a_hold_is_seen_and_answered_in_kind(line: bytes, holds: bool, mirrored:
 def test_an_unusable_sdp_is_refused(bad: bytes) -> None:
     with pytest.raises(ParseError):
         sdp.parse(bad)
+
+
+def read_slowly(text: str, separator: str) -> list[str] | None:
+    """RFC 3261 section 25.1 sign by sign; None for an open quote."""
+    parts, quoted, angle, escaped = [""], False, 0, False
+    for char in text:
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped, quoted = char == "\\", char != '"'
+        elif char == '"':
+            quoted = True
+        elif char in "<>":
+            angle = max(0, angle + (1 if char == "<" else -1))
+        elif char == separator and not angle:
+            parts.append("")
+            continue
+        parts[-1] += char
+    return None if quoted else [part.strip() for part in parts]
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.text(alphabet='"\\<>,; ab\n', max_size=24), st.sampled_from(",;"))
+def test_parts_are_found_as_sign_by_sign(text: str, separator: str) -> None:
+    try:
+        found: list[str] | None = list(split_outside(text, separator))
+    except ParseError:
+        found = None
+    assert found == read_slowly(text, separator)
