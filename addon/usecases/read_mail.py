@@ -9,7 +9,7 @@ from addon.domain.people import Person, distinct
 from addon.domain.tenant import Tenant, User
 from addon.errors import NoMail
 from addon.event import UserTokens
-from addon.ports.google import GoogleAway, GoogleError, OpenMail, ScopeMissing
+from addon.ports.google import GoogleError, OpenMail, ScopeMissing
 from addon.ports.outside import Ports
 from addon.ports.recent import Owner
 from addon.store.tenants import TenantStore
@@ -39,15 +39,15 @@ def read_mail(message_id: str, tokens: UserTokens, user: User, tenant: Tenant, p
 def find_person(
     email: str, tokens: UserTokens, user: User, tenant: Tenant, store: TenantStore, ports: Ports, *, now: float
 ) -> Person | None:
-    """The first source that knows the address, with the numbers of all, which go into our own number index."""
+    """The first source that knows the address, with the numbers of all, which go into our own number index.
+
+    Raises GoogleAway when a source is silent and no other knows anybody: that is not remembered.
+    """
     owner, key = Owner(tenant.id, user.id), (email, tenant.region, tokens.scopes)
     recent = ports.persons.get(owner, key, now=now)
     if recent is not None:
         return next(iter(recent), None)
-    try:
-        found = [p for p in ports.people.find(tokens, email, tenant.region) if p.email == email]
-    except GoogleAway:
-        return None
+    found = [p for p in ports.people.find(tokens, email, tenant.region) if p.email == email]
     person = None
     if found:
         name = next((p.name for p in found if p.name), "")
