@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from addon.ports.documents import Refused
-from addon.ports.indexes import EXPIRING
+from addon.ports.indexes import ALL, EXPIRING, OneOf, Query
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 20
 MAX_ID_BYTES = 1500
+MAX_PAGE, MAX_ONE_OF = 500, 30
 _INT64 = 2**63
 _EXPIRING = frozenset(index.collection for index in EXPIRING)
 _RESERVED = re.compile(r"__.*__")
@@ -46,6 +47,22 @@ def check_expiry(path: str, body: Mapping[str, Any]) -> None:
     collection = path.split("/")[-2]
     if "expires_at" in body and collection not in _EXPIRING:
         raise Refused(f"{collection} carries expires_at: declare it in EXPIRING of ports/indexes.py")
+
+
+def check_query(query: Query) -> None:
+    """Raises Refused unless the query is declared, has its values and asks for a page of its own collection."""
+    index = query.index
+    if index not in ALL:
+        raise Refused(f"the query {index.name} is not declared")
+    if len(query.equal) != len(index.equal) or not 1 <= query.limit <= MAX_PAGE:
+        raise Refused(f"the query {index.name} has the wrong values")
+    if not index.group:
+        check_path(query.parent, document=False)
+        if query.parent.rsplit("/", 1)[-1] != index.collection:
+            raise Refused(f"{index.name} is not an index of {query.parent}")
+    many = [value.values for value in query.equal if isinstance(value, OneOf)]
+    if len(many) > 1 or any(not 1 <= len(values) <= MAX_ONE_OF for values in many):
+        raise Refused(f"the query {index.name} takes one OneOf of 1 to {MAX_ONE_OF} values")
 
 
 def _check_value(value: Any, depth: int, in_list: bool) -> None:

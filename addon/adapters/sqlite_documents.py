@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from addon.adapters.document_rules import check_expiry, check_path, encode
-from addon.adapters.sqlite_queries import MAX_PAGE, index_sql, select
+from addon.adapters.document_rules import MAX_PAGE, check_expiry, check_path, encode
+from addon.adapters.sqlite_queries import IN_ORDER, index_sql, select
 from addon.ports import indexes
 from addon.ports.documents import AlreadyExists, Away, Body, Conflict, Document, Refused, Transaction
 
@@ -81,6 +81,7 @@ class SqliteDocuments:
         connection.execute(_TABLE)
         for index in indexes.ALL:
             connection.execute(index_sql(index))
+        connection.execute(f"CREATE INDEX IF NOT EXISTS paths ON documents ({IN_ORDER})")
 
     def _open(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -139,11 +140,9 @@ class SqliteDocuments:
         for segment in prefix.split("/"):
             if not segment:
                 raise Refused("an empty path segment")
-        low = max(prefix + "/", after)
-        return self._read(
-            "SELECT path, body FROM documents WHERE path > ? AND path < ? ORDER BY path LIMIT ?",
-            (low, prefix + "0", limit),
-        )
+        low, high = (prefix + "\0").replace("/", "\0"), (prefix + "\1").replace("/", "\0")
+        sql = f"SELECT path, body FROM documents WHERE {IN_ORDER} > ? AND {IN_ORDER} < ? ORDER BY {IN_ORDER} LIMIT ?"  # noqa: S608 -- a constant of ours
+        return self._read(sql, (max(low, after.replace("/", "\0")), high, limit))
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         connection = self._open()

@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+import threading
+import uuid
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from addon.adapters.firestore_documents import connect
 from addon.adapters.sqlite_documents import SqliteDocuments
 from addon.ports.documents import AlreadyExists, Documents, Refused, Transaction
-from addon.ports.indexes import ALL, CALLS_BY_START, CALLS_WITH_PEER, RECORDINGS_DUE, Index, OneOf, Query
+from addon.ports.indexes import (
+    ALL,
+    CALLS_BY_START,
+    CALLS_WITH_PEER,
+    RECORDINGS_DUE,
+    USERS_BY_EMAIL,
+    Index,
+    OneOf,
+    Query,
+)
+from tests.peers.firestore import Emulator
+from tests.tally import same_checks
 
-pytestmark = pytest.mark.pure
-ADAPTERS: dict[str, Callable[[Path], Documents]] = {"sqlite": lambda folder: SqliteDocuments(folder / "d.sqlite")}
+SQLITE = pytest.param("sqlite", marks=pytest.mark.pure)
+FIRESTORE = pytest.param("firestore", marks=pytest.mark.loopback)
 CALLS = "tenants/t/users/u/calls"
+# A busy machine is slow, not away; what the deadline is for has a test of its own.
+PATIENT_SECONDS = 60.0
+MIN_CHECKS = 50
+RAN: Counter[str] = Counter()
+# What is checked of one adapter alone, and why.
+EXEMPT = {
+    "test_racing_processes_lose_no_update": "SQLite: a hundred updates from four processes",
+    "test_racing_threads_lose_no_update": "Firestore: the emulator's locks take seconds, so four updates from two threads",
+    "test_deleted_bytes_are_gone_from_the_file": "SQLite: only it keeps a file here",
+}
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(params=[SQLITE, FIRESTORE])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Documents:
-    return ADAPTERS[request.param](tmp_path)
+    if request.param == "sqlite":
+        made: Documents = SqliteDocuments(tmp_path / "d.sqlite")
+    else:
+        emulator = request.getfixturevalue("firestore_emulator")
+        made = connect(f"p{uuid.uuid4().hex[:12]}", emulator=emulator.host, deadline_seconds=PATIENT_SECONDS)
+    RAN[request.param] += 1
+    return made
 
 
 def test_what_was_put_is_read_back_with_every_type(store: Documents) -> None:
@@ -171,6 +201,89 @@ def test_everything_under_a_prefix_is_listed_in_pages(store: Documents) -> None:
     assert [d.path for d in store.list_under("t/a", limit=1, after=paths[0])] == [paths[1]]
 
 
+def test_a_listing_goes_segment_by_segment_and_its_pages_are_the_whole(store: Documents) -> None:
+    paths = ["t/a/u/1", "t/a/u/1/c/2", "t/a/u/1-x", "t/a/u/2", "t/a/v/3", "t/a-b/u/1", "t/ab/u/1", "t/b/u/1", "t/b/u/ñ"]
+    for path in [*reversed(paths), "s/z", "t-/a"]:
+        store.put(path, {"n": path})
+    assert [d.path for d in store.list_under("t")] == paths
+    assert [d.path for d in store.list_under("t/a")] == paths[:5]
+    assert [d.path for d in store.list_under("t/a/u")] == paths[:4]
+    assert store.list_under("nobody") == [] == store.list_under("nobody/there")
+    for prefix, expected in (("t", paths), ("t/a", paths[:5]), ("t/a/u", paths[:4])):
+        seen: list[str] = []
+        while page := store.list_under(prefix, limit=2, after=seen[-1] if seen else ""):
+            seen += [d.path for d in page]
+        assert seen == expected
+
+
+def test_values_of_another_kind_stay_out_of_an_ordered_query(store: Documents) -> None:
+    for name, value in (("n", 2), ("f", 1.5), ("s", "3"), ("z", None), ("b", True), ("m", {"x": 1})):
+        store.put(f"{CALLS}/{name}", {"started_at": value})
+    assert [d.id for d in store.query(Query(CALLS_BY_START, CALLS))] == ["n", "f"]
+
+
+def test_a_query_by_value_finds_all_that_have_it(store: Documents) -> None:
+    for name, email in (("b", "x@a"), ("a", "x@a"), ("c", "y@a"), ("d", "X@a")):
+        store.put(f"tenants/t/users/{name}", {"email": email})
+    found = store.query(Query(USERS_BY_EMAIL, "tenants/t/users", ("x@a",)))
+    assert [d.id for d in found] == ["a", "b"]
+    assert len(store.query(Query(USERS_BY_EMAIL, "tenants/t/users", ("x@a",), limit=1))) == 1
+
+
+@pytest.mark.parametrize("path", ["tenants/t/users/u", "users/u"])
+def test_an_expiry_that_no_job_sees_is_refused(store: Documents, path: str) -> None:
+    with pytest.raises(Refused):
+        store.put(path, {"expires_at": 1.0})
+    assert store.get(path) is None
+
+
+def test_a_transaction_is_all_of_its_writes_and_answers(store: Documents) -> None:
+    store.put("a/old", {})
+
+    def work(transaction: Transaction) -> str:
+        assert transaction.get("a/b") is None and transaction.get("a/old") is not None
+        transaction.create("a/b", {"n": 1})
+        transaction.put("a/b", {"n": 2})
+        transaction.delete("a/old")
+        transaction.delete("a/never")
+        return "done"
+
+    assert store.run(work) == "done"
+    found = store.get("a/b")
+    assert found is not None and found.body == {"n": 2} and store.get("a/old") is None
+
+
+def test_creating_what_is_there_undoes_the_transaction(store: Documents) -> None:
+    store.put("a/b", {"n": 1})
+
+    def work(transaction: Transaction) -> None:
+        transaction.put("a/c", {})
+        transaction.create("a/b", {"n": 2})
+
+    with pytest.raises(AlreadyExists):
+        store.run(work)
+    assert store.get("a/c") is None
+    assert store.run(lambda transaction: transaction.get("a/c")) is None
+
+
+@pytest.mark.parametrize("path", ["", "a", "a/b/c", "a//b", "a/__id__"])
+def test_a_transaction_refuses_what_the_store_refuses(store: Documents, path: str) -> None:
+    for act in (
+        lambda t: t.get(path),
+        lambda t: t.put(path, {}),
+        lambda t: t.create(path, {}),
+        lambda t: t.delete(path),
+    ):
+        with pytest.raises(Refused):
+            store.run(act)
+
+
+def test_scrubbing_keeps_what_is_there(store: Documents) -> None:
+    store.put("a/b", {"n": 1})
+    store.scrub()
+    assert store.get("a/b") is not None
+
+
 def test_a_failed_transaction_leaves_nothing(store: Documents) -> None:
     def work(transaction: Transaction) -> None:
         transaction.put("a/b", {"n": 1})
@@ -210,6 +323,7 @@ def increment(transaction: Transaction) -> None:
     transaction.put("a/n", {"n": (found.body["n"] if found else 0) + 1})
 
 
+@pytest.mark.pure
 def test_racing_processes_lose_no_update(tmp_path: Path) -> None:
     file = tmp_path / "d.sqlite"
     documents = SqliteDocuments(file)
@@ -223,6 +337,19 @@ def test_racing_processes_lose_no_update(tmp_path: Path) -> None:
     assert found is not None and found.body["n"] == 100
 
 
+@pytest.mark.loopback
+def test_racing_threads_lose_no_update(firestore_emulator: Emulator) -> None:
+    documents = connect(f"p{uuid.uuid4().hex[:12]}", emulator=firestore_emulator.host, deadline_seconds=PATIENT_SECONDS)
+    racers = [threading.Thread(target=lambda: [documents.run(increment) for _ in range(2)]) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(60)
+    found = documents.get("a/n")
+    assert found is not None and found.body["n"] == 4
+
+
+@pytest.mark.pure
 def test_deleted_bytes_are_gone_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "d.sqlite"
     documents = SqliteDocuments(file)
@@ -230,3 +357,10 @@ def test_deleted_bytes_are_gone_from_the_file(tmp_path: Path) -> None:
     documents.delete("a/b")
     documents.scrub()
     assert all(b"CANARY-31415926" not in p.read_bytes() for p in tmp_path.iterdir())
+
+
+@pytest.mark.pure
+def test_every_adapter_passes_the_same_checks(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same_checks(request, capsys, RAN, EXEMPT, MIN_CHECKS, "document")
