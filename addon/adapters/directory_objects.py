@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
 import sqlite3
 import time
@@ -15,12 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from addon.ports.objects import BadUpload, Changed, Held, NoObject, ObjectsAway, ObjectsError, Stored
+from addon.adapters.object_rules import check_announced, check_name, check_part, check_range
+from addon.ports.objects import BadUpload, Changed, Held, NoObject, ObjectsAway, Stored
 
 BUSY_SECONDS = 10.0
-MAX_OBJECT_BYTES = 2**32
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,127}){1,7}", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _READ_BYTES = 1 << 20
 UPLOAD_SECONDS = 7 * 86_400.0
 OVERDUE_SECONDS = 86_400.0
@@ -34,12 +31,6 @@ CREATE TABLE IF NOT EXISTS objects (
   size INTEGER NOT NULL, sha256 TEXT NOT NULL, type TEXT NOT NULL, purge_at REAL, held INTEGER NOT NULL DEFAULT 0);
 """
 _COLUMNS = "name, generation, size, sha256, type, purge_at, held"
-
-
-def check_name(name: str) -> None:
-    """Raises NoObject for a name that this product does not make."""
-    if not _NAME.fullmatch(name) or len(name) > 512:
-        raise NoObject("not an object name")
 
 
 def _digest(file: Path) -> str:
@@ -107,8 +98,7 @@ class DirectoryObjects:
     def start_upload(self, name: str, size_bytes: int, sha256: str, content_type: str, purge_at: float | None) -> str:
         """Open a resumable upload; raises Changed when the name is taken."""
         check_name(name)
-        if not 0 <= size_bytes <= MAX_OBJECT_BYTES or not _SHA256.fullmatch(sha256):
-            raise BadUpload("size or checksum is not possible")
+        check_announced(size_bytes, sha256)
         upload = secrets.token_hex(16)
         with self._change() as connection:
             if self._stored(connection, "name", name) is not None:
@@ -142,11 +132,7 @@ class DirectoryObjects:
             return self._finish(connection, upload, row[0], row[2])
 
     def _append(self, upload: str, offset: int, data: bytes, size_bytes: int) -> None:
-        received = self._size(upload)
-        if offset != received:
-            raise BadUpload(f"{received} bytes are stored", received)
-        if offset + len(data) > size_bytes:
-            raise BadUpload("more bytes than announced", received)
+        check_part(offset, len(data), size_bytes, self._size(upload))
         with open(self._file(upload), "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as target:
             target.write(data)
             target.flush()
@@ -173,8 +159,7 @@ class DirectoryObjects:
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """A range of bytes; past the end it is empty."""
-        if start < 0 or (length is not None and length < 0):
-            raise ObjectsError("a range does not begin before the object")
+        check_range(start, length)
         with self._connection() as connection:
             self._must(connection, name)
             (upload,) = connection.execute("SELECT upload FROM objects WHERE name = ?", (name,)).fetchone()

@@ -59,7 +59,11 @@ class Objects(Protocol):
         ...
 
     def write(self, upload: str, offset: int, data: bytes) -> Stored | None:
-        """Append at `offset`; the finished object when complete. Raises BadUpload on a gap or a wrong checksum."""
+        """Append at `offset`; the finished object when complete, also when asked again.
+
+        A part that is not the last has a multiple of 262,144 bytes. Raises BadUpload on a gap, a bad part or a wrong
+        checksum, NoObject for an unknown upload, Changed when the name was taken meanwhile.
+        """
         ...
 
     def stat(self, name: str) -> Stored:

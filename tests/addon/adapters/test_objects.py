@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from addon.adapters.directory_objects import DirectoryObjects
+from addon.adapters.gcs_objects import GcsObjects
+from addon.adapters.object_rules import PART_UNIT_BYTES as UNIT
 from addon.ports.objects import BadUpload, Changed, Held, NoObject, Objects, ObjectsError, Stored
+from tests.addon.adapters.gcs_sessions import TOKEN, carrying
+from tests.peers import gcs
+from tests.tally import same_checks
 
-pytestmark = pytest.mark.pure
-ADAPTERS: dict[str, Callable[[Path], Objects]] = {"directory": lambda folder: DirectoryObjects(folder / "objects")}
+DIRECTORY = pytest.param("directory", marks=pytest.mark.pure)
+CLOUD_STORAGE = pytest.param("cloud-storage", marks=pytest.mark.loopback)
 NAME = "acme/alice/recordings/202611/x7"
-DATA = bytes(range(256)) * 40
+DATA = bytes(range(256)) * 3000
+MIN_CHECKS = 25
+RAN: Counter[str] = Counter()
+# What is checked of one adapter alone, and why.
+EXEMPT = {
+    "test_objects_and_half_uploads_survive_a_restart": "directory: only it keeps files here; Cloud Storage has no restart of ours",
+    "test_the_backstop_takes_what_is_a_day_overdue_and_uploads_a_week_old": "directory: the bucket has rules of its own, checked in test_gcs_objects.py",
+    "test_deleted_and_dropped_bytes_leave_no_file": "directory: only it keeps files here",
+}
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
-    return ADAPTERS[request.param](tmp_path)
+@pytest.fixture(params=[DIRECTORY, CLOUD_STORAGE])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Objects]:
+    RAN[request.param] += 1
+    if request.param == "directory":
+        yield DirectoryObjects(tmp_path / "objects")
+        return
+    with gcs.serving(gcs.Bucket("recordings", TOKEN)) as url:
+        yield GcsObjects("recordings", carrying(TOKEN), url)
 
 
 def sha(data: bytes) -> str:
@@ -35,24 +54,70 @@ def put(store: Objects, name: str = NAME, data: bytes = DATA) -> Stored:
 def test_an_upload_in_parts_becomes_one_object(store: Objects) -> None:
     upload = store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", 9.0)
     assert store.received(upload) == 0
-    assert store.write(upload, 0, DATA[:5000]) is None and store.received(upload) == 5000
+    assert store.write(upload, 0, DATA[:UNIT]) is None and store.received(upload) == UNIT
+    assert store.write(upload, UNIT, b"") is None and store.received(upload) == UNIT
     with pytest.raises(NoObject):
         store.stat(NAME)
-    stored = store.write(upload, 5000, DATA[5000:])
+    stored = store.write(upload, UNIT, DATA[UNIT:])
     assert stored == store.stat(NAME) and store.received(upload) == len(DATA)
     assert stored is not None
     assert (stored.size_bytes, stored.sha256, stored.content_type, stored.purge_at, stored.held) == (
         len(DATA), sha(DATA), "audio/wav", 9.0, False)  # fmt: skip
-    assert store.write(upload, 5000, DATA[5000:]) == stored
+    assert store.write(upload, UNIT, DATA[UNIT:]) == stored == store.write(upload, len(DATA), b"")
+    assert store.read(NAME) == DATA
 
 
-@pytest.mark.parametrize("offset", [0, 99, 101, 5000, -1])
+@pytest.mark.parametrize("offset", [0, UNIT - 1, UNIT + 1, 2 * UNIT, -1])
 def test_a_gap_or_an_overlap_says_where_to_go_on(store: Objects, offset: int) -> None:
     upload = store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", None)
-    store.write(upload, 0, DATA[:100])
+    store.write(upload, 0, DATA[:UNIT])
     with pytest.raises(BadUpload) as caught:
-        store.write(upload, offset, DATA[:10])
-    assert caught.value.received == 100 and store.received(upload) == 100
+        store.write(upload, offset, DATA[:UNIT])
+    assert caught.value.received == UNIT and store.received(upload) == UNIT
+
+
+@pytest.mark.parametrize("count", [1, UNIT - 1, UNIT + 1])
+def test_a_part_that_is_not_the_last_has_whole_units(store: Objects, count: int) -> None:
+    upload = store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", None)
+    with pytest.raises(BadUpload):
+        store.write(upload, 0, DATA[:count])
+    assert store.received(upload) == 0 and store.write(upload, 0, DATA[: 2 * UNIT]) is None
+
+
+@pytest.mark.parametrize("part", [UNIT, 2 * UNIT, len(DATA)])
+def test_a_damaged_upload_begins_anew_and_ends_well(store: Objects, part: int) -> None:
+    upload = store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", None)
+    with pytest.raises(BadUpload) as caught:
+        for at in range(0, len(DATA), part):
+            store.write(upload, at, b"\xff" + DATA[at + 1 : at + part])
+    assert caught.value.received == 0 == store.received(upload)
+    for act in (store.stat, store.read):
+        with pytest.raises(NoObject):
+            act(NAME)
+    done = [store.write(upload, at, DATA[at : at + part]) for at in range(0, len(DATA), part)]
+    assert done[-1] == store.stat(NAME) and store.read(NAME) == DATA
+
+
+def test_an_empty_object_is_an_object(store: Objects) -> None:
+    stored = put(store, data=b"")
+    assert stored.size_bytes == 0 and store.read(NAME) == b"" and store.stat(NAME) == stored
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "checksum"), [(-1, "0" * 64), (2**32 + 1, "0" * 64), (1, "x"), (1, "A" * 64), (1, "")]
+)
+def test_an_impossible_announcement_is_refused(store: Objects, size_bytes: int, checksum: str) -> None:
+    with pytest.raises(BadUpload):
+        store.start_upload(NAME, size_bytes, checksum, "audio/wav", None)
+
+
+def test_an_upload_is_forgotten_with_its_object(store: Objects) -> None:
+    upload = store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", None)
+    stored = store.write(upload, 0, DATA)
+    assert stored is not None
+    store.delete(NAME, stored.generation)
+    with pytest.raises(NoObject):
+        store.received(upload)
 
 
 def test_more_bytes_than_announced_are_refused(store: Objects) -> None:
@@ -81,7 +146,8 @@ def test_a_finished_name_is_not_overwritten(store: Objects) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "length"), [(0, None), (0, 1), (7, 300), (10239, 5), (10240, 5), (20000, None), (5, 0)]
+    ("start", "length"),
+    [(0, None), (0, 1), (7, 300), (767_999, 5), (768_000, 5), (800_000, None), (5, 0), (0, 768_000), (1, 900_000)],
 )
 def test_ranges(store: Objects, start: int, length: int | None) -> None:
     put(store)
@@ -115,9 +181,23 @@ def test_the_same_name_gets_a_new_generation(store: Objects) -> None:
 
 
 def test_the_purge_date_changes(store: Objects) -> None:
+    first = put(store)
+    for purge_at in (12.5, None, 12.5, 3.25, 1_900_000_000.123, 5.0, None, None):
+        changed = store.set_purge_at(NAME, purge_at)
+        assert changed.purge_at == purge_at and changed == store.stat(NAME) and changed.generation == first.generation
+
+
+def test_a_held_object_keeps_its_hold_when_its_purge_date_changes(store: Objects) -> None:
     put(store)
-    assert store.set_purge_at(NAME, 12.5).purge_at == 12.5
-    assert store.set_purge_at(NAME, None).purge_at is None
+    store.set_hold(NAME, True)
+    assert store.set_purge_at(NAME, 2.0).held and store.set_hold(NAME, True).held and store.stat(NAME).purge_at == 2.0
+
+
+def test_what_is_not_there_is_no_object(store: Objects) -> None:
+    for act in (store.stat, store.read, lambda n: store.set_hold(n, True), lambda n: store.set_purge_at(n, 1.0)):
+        with pytest.raises(NoObject):
+            act(NAME)
+    store.ping()
 
 
 def test_an_unknown_upload_is_no_object(store: Objects) -> None:
@@ -154,16 +234,18 @@ def test_hostile_names_never_reach_a_path(store: Objects, tmp_path: Path) -> Non
     assert {p for p in tmp_path.parent.iterdir()} == before
 
 
+@pytest.mark.pure
 def test_objects_and_half_uploads_survive_a_restart(tmp_path: Path) -> None:
     first = DirectoryObjects(tmp_path)
     stored = put(first)
     upload = first.start_upload(NAME + "b", len(DATA), sha(DATA), "audio/wav", None)
-    first.write(upload, 0, DATA[:77])
+    first.write(upload, 0, DATA[:UNIT])
     second = DirectoryObjects(tmp_path)
-    assert second.stat(NAME) == stored and second.received(upload) == 77
-    assert second.write(upload, 77, DATA[77:]) is not None
+    assert second.stat(NAME) == stored and second.received(upload) == UNIT
+    assert second.write(upload, UNIT, DATA[UNIT:]) is not None
 
 
+@pytest.mark.pure
 def test_the_backstop_takes_what_is_a_day_overdue_and_uploads_a_week_old(tmp_path: Path) -> None:
     clock = [1000.0]
     store, day = DirectoryObjects(tmp_path, now=lambda: clock[0]), 86_400.0
@@ -172,22 +254,30 @@ def test_the_backstop_takes_what_is_a_day_overdue_and_uploads_a_week_old(tmp_pat
     store.set_hold(NAME + "held", True)
     put(store, NAME + "kept")
     store.set_purge_at(NAME + "kept", None)
-    upload = store.start_upload(NAME + "half", 9, sha(b"x" * 9), "audio/wav", 9.0)
-    store.write(upload, 0, b"x")
+    upload = store.start_upload(NAME + "half", len(DATA), sha(DATA), "audio/wav", 9.0)
+    store.write(upload, 0, DATA[:UNIT])
     assert store.apply_lifecycle(9.0 + day - 0.1) == 0 and store.stat(NAME)
     assert store.apply_lifecycle(9.0 + day) == 1
     with pytest.raises(NoObject):
         store.stat(NAME)
-    assert store.received(upload) == 1
+    assert store.received(upload) == UNIT
     assert store.apply_lifecycle(1000.1 + 7 * day) == 1
     with pytest.raises(NoObject):
         store.received(upload)
     assert store.stat(NAME + "held") and store.stat(NAME + "kept") and len(list((tmp_path / "bytes").iterdir())) == 2
 
 
+@pytest.mark.pure
 def test_deleted_and_dropped_bytes_leave_no_file(tmp_path: Path) -> None:
     store = DirectoryObjects(tmp_path, now=lambda: 100.0)
     store.delete(NAME, put(store).generation)
-    store.write(store.start_upload(NAME, 9, sha(b"x" * 9), "audio/wav", None), 0, b"x")
+    store.write(store.start_upload(NAME, len(DATA), sha(DATA), "audio/wav", None), 0, DATA[:UNIT])
     assert store.drop_uploads(100.0) == 0 and store.drop_uploads(100.5) == 1
     assert list((tmp_path / "bytes").iterdir()) == []
+
+
+@pytest.mark.pure
+def test_every_adapter_passes_the_same_checks(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same_checks(request, capsys, RAN, EXEMPT, MIN_CHECKS, "object")

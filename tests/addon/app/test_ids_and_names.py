@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from addon.adapters.directory_objects import check_name
+from addon.adapters.object_rules import check_name
 from addon.ports.objects import NoObject
 from contract import wire
 from contract.calls import CallId
