@@ -21,14 +21,15 @@ def same_checks(
     exempt: Mapping[str, str],
     floor: int,
     port: str,
+    fixture: str = "store",
 ) -> None:
     """Every adapter of a port went through as many checks as the others, but for those that `exempt` gives a reason for.
 
-    `ran` counts by adapter how often the fixture `store` was made; `exempt` names the tests that do without it.
+    `ran` counts by adapter how often the fixture was made; `exempt` names the tests that do without it.
     """
     mine = [item for item in request.session.items if item.path == request.path]
     alone = {
-        item.originalname for item in mine if isinstance(item, pytest.Function) and "store" not in item.fixturenames
+        item.originalname for item in mine if isinstance(item, pytest.Function) and fixture not in item.fixturenames
     }
     alone.discard(request.function.__name__)
     assert alone <= set(exempt), "a check of one adapter needs a written reason"

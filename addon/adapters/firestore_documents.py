@@ -7,7 +7,6 @@ Channels do not survive a fork: build the adapter in the process that uses it.
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -34,6 +33,7 @@ from google.cloud.firestore_v1.types import (
 from google.cloud.firestore_v1.types import Document as Stored
 
 from addon.adapters.document_rules import MAX_PAGE, check_expiry, check_path, check_query, encode
+from addon.adapters.repeat import DEADLINE_SECONDS, pauses, repeated
 from addon.ports import indexes
 from addon.ports.documents import (
     AlreadyExists,
@@ -48,9 +48,7 @@ from addon.ports.documents import (
 )
 
 T = TypeVar("T")
-DEADLINE_SECONDS = 2.0
 ATTEMPTS = 5
-FIRST_PAUSE_SECONDS = 0.05
 PING = "health/ping"
 # The lowest id there is: bounds of a range over whole names must be names of documents.
 _LOWEST_ID = "__id-9223372036854775808__"
@@ -184,17 +182,10 @@ class FirestoreDocuments:
 
     def _call(self, call: Callable[[float], T], until: float, *, again: bool) -> T:
         """`call(seconds left)`, repeated while the server is away and time is left if `again`."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return call(max(until - time.monotonic(), 0.001))
-            except _AGAIN as error:
-                if not again or time.monotonic() + pause >= until:
-                    raise _translated(error) from error
-            except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, grpc.RpcError) as error:
-                raise _translated(error) from error
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause *= 2
+        try:
+            return repeated(call, until, _AGAIN if again else ())
+        except (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, grpc.RpcError) as error:
+            raise _translated(error) from error
 
     def _document(self, stored: Any) -> Document:
         raw = Stored.pb(stored)
@@ -331,7 +322,7 @@ class FirestoreDocuments:
         return self._run(work)
 
     def _run(self, work: Callable[[_Work], T]) -> T:
-        until, pause, retry_of = self._until(), FIRST_PAUSE_SECONDS, b""
+        until, pause, retry_of = self._until(), pauses(), b""
         for _ in range(ATTEMPTS):
             attempt = _Work(self, retry_of, until)
             try:
@@ -344,10 +335,10 @@ class FirestoreDocuments:
                 raise
             else:
                 return result
-            if time.monotonic() + pause >= until:
+            wait = pause()
+            if time.monotonic() + wait >= until:
                 break
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause *= 2
+            time.sleep(wait)
         raise Conflict("others change the same documents; try again")
 
     def ping(self) -> None:

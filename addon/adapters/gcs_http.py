@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import secrets
 import threading
 import time
@@ -15,12 +14,11 @@ from urllib.parse import quote
 import requests
 from google.auth.exceptions import GoogleAuthError
 
+from addon.adapters.repeat import DEADLINE_SECONDS, repeated
 from addon.ports.objects import ObjectsAway
 
-DEADLINE_SECONDS = 2.0
 # Bytes travel longer than settings; no card waits for them.
 BYTES_SECONDS = 20.0
-FIRST_PAUSE_SECONDS = 0.05
 _AWAY = frozenset({401, 408, 429, 500, 502, 503, 504})
 
 
@@ -71,15 +69,8 @@ class GcsBucket:
 
     def _again(self, method: str, url: str, **given: Any) -> Answer:
         """Repeated while it is away and the deadline allows: only for what may be done twice."""
-        until, pause = time.monotonic() + DEADLINE_SECONDS, FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return self._once(method, url, max(until - time.monotonic(), 0.001), given)
-            except ObjectsAway:
-                if time.monotonic() + pause >= until:
-                    raise
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause *= 2
+        until = time.monotonic() + DEADLINE_SECONDS
+        return repeated(lambda seconds: self._once(method, url, seconds, given), until, (ObjectsAway,))
 
     def stat(self, name: str) -> Answer:
         """The object resource, or 404."""

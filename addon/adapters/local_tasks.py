@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from addon.adapters.task_rules import check_time, encode
 from addon.ports.tasks import Scheduled, TasksAway
 
 BUSY_SECONDS = 10.0
 LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 20
-MAX_BODY_BYTES = 100_000
 MAX_WAIT_SECONDS = 600.0
 NAME_SECONDS = 86_400.0
 DEAD_SECONDS = 31 * 86_400.0
@@ -84,10 +84,9 @@ class LocalTasks:
 
     def enqueue(self, job: str, body: Mapping[str, Any], *, name: str = "", not_before: float = 0.0) -> bool:
         """False when a task of that name was enqueued within the last day, delivered or not."""
-        text = json.dumps(body, separators=(",", ":"))
-        if len(text.encode()) > MAX_BODY_BYTES:
-            raise ValueError("a task carries ids, not contents: its body is over 100 kB")
+        text = encode(body)
         now = self._now()
+        check_time(not_before, now)
         with self._change() as connection:
             if name:
                 connection.execute("DELETE FROM names WHERE at < ?", (now - NAME_SECONDS,))

@@ -36,7 +36,10 @@ class Tasks(Protocol):
     """One queue. A task is a POST of `body` to `/tasks/{job}` with an OIDC token."""
 
     def enqueue(self, job: str, body: Mapping[str, Any], *, name: str = "", not_before: float = 0.0) -> bool:
-        """False when a task of that `name` was enqueued before; `not_before` is Unix seconds."""
+        """False when a task of that `name` was enqueued before; `not_before` is Unix seconds, at most 30 days ahead.
+
+        Raises TasksAway, ValueError for a body over 100 kB or a date too far ahead.
+        """
         ...
 
     def ping(self) -> None:

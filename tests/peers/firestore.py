@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -47,7 +46,7 @@ class Emulator:
         if found is None:
             raise FileNotFoundError(HINT)
         self._log = log
-        self.port = port or _free_port()
+        self.port = port or programs.free_block(1)
         self.host = f"127.0.0.1:{self.port}"
         command = ["java", "-Xmx512m", "-cp", str(found), MAIN, "--host", "127.0.0.1", "--port", str(self.port)]
         self._process: subprocess.Popen[bytes] = programs.start(command, log)
@@ -96,10 +95,3 @@ class Emulator:
 
 def _state(thread: Path) -> str:
     return (thread / "stat").read_text().rpartition(")")[2].split()[0]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

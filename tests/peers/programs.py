@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import random
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,8 +12,6 @@ from pathlib import Path
 
 PACKAGES = {"baresip": "baresip-core", "sipp": "sip-tester", "kamailio": "kamailio"}
 FIRST, LAST = 20200, 32000
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 
 
 def missing() -> str:
@@ -41,19 +37,16 @@ def free_block(count: int) -> int:
     raise OSError(f"no {count} free ports in a row")
 
 
-def _ends_with_us() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def start(
     command: Sequence[str], log: Path, *, folder: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Run with both outputs appended to `log`; it gets SIGTERM when we are killed."""
+    """Run with both outputs appended to `log`; where util-linux is, it gets SIGTERM when we are killed."""
+    # No code of ours runs between fork and exec: beside gRPC's threads the child would not live to see its program.
+    until_death = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with log.open("ab") as out:
         return subprocess.Popen(
-            list(command), cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            preexec_fn=_ends_with_us,
-        )  # fmt: skip
+            [*until_death, *command], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
 
 
 def stop(process: subprocess.Popen[bytes] | None, seconds: float = 4.0) -> None:
