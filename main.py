@@ -9,5 +9,6 @@ from addon.wiring import build_app, build_queue, settle_memory
 
 config = Config.from_env(os.environ)
 app = build_app(config)
-build_queue(config).start()
+if config.cloud is None:
+    build_queue(config).start()
 settle_memory()

@@ -39,12 +39,34 @@ SETTINGS = (
     ("PEOPLE_API_URL", "URL", "`https://people.googleapis.com`", "the People API"),
     ("GOOGLE_ISSUER", "issuer", "empty", "a further issuer of tokens; read with DEV=1 only"),
     ("DEV", "1 or empty", "empty", "a laptop: http on loopback, cookies without Secure, a PBX on loopback; refused on App Engine and off loopback"),
-    ("GAE_ENV", "set by App Engine", "empty", "nothing is for you to set: it forbids DEV=1 and the local queue"),
+    ("GAE_ENV", "set by App Engine", "empty", "nothing is for you to set: it chooses Firestore, Cloud Storage and Cloud Tasks, and forbids DEV=1, the local queue and every emulator"),
+    ("GOOGLE_CLOUD_PROJECT", "set by App Engine", "empty", "the project of Firestore; read on App Engine only"),
+    ("FIRESTORE_DATABASE", "database id", "`(default)`", "the Firestore database; read on App Engine only"),
+    ("RECORDINGS_BUCKET", "bucket name", "required on App Engine", "the Cloud Storage bucket of recordings: no soft delete, no versions, the two lifecycle rules"),
+    ("TASKS_QUEUE", "`projects/P/locations/L/queues/Q`", "required on App Engine", "the Cloud Tasks queue that calls /tasks/"),
+    ("FIRESTORE_EMULATOR_HOST", "host:port", "empty", "refused on App Engine; elsewhere documents are on SQLite"),
+    ("STORAGE_EMULATOR_HOST", "URL", "empty", "refused on App Engine; elsewhere recordings are in a folder"),
+    ("CLOUD_TASKS_EMULATOR_HOST", "host:port", "empty", "refused on App Engine; elsewhere the queue is local"),
 )  # fmt: skip
+
+
+EMULATORS = ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
+_QUEUE = re.compile(r"projects/[a-z0-9:.-]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}", re.ASCII)
 
 
 class BadConfig(Exception):
     """What is wrong with the environment, all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where App Engine's add-on keeps what a laptop keeps in a folder; `queue` is the queue's full name."""
+
+    project: str
+    database: str
+    bucket: str
+    queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,7 @@ class Config:
     tasks_service_account: str
     queue_key_file: Path | None
     sweep_seconds: int
+    cloud: Cloud | None = None
 
     @property
     def task_issuers(self) -> frozenset[str]:
@@ -100,6 +123,7 @@ class Config:
         account = env.get("TASKS_SERVICE_ACCOUNT", "" if env.get("GAE_ENV") else "local-queue@localhost")
         if not _ADDRESS.fullmatch(account):
             problems.append("TASKS_SERVICE_ACCOUNT must be the address of the account that the task queue signs with")
+        cloud = _cloud(env, problems) if env.get("GAE_ENV") else None
         sweep_seconds = _whole(env, "SWEEP_SECONDS", "60", range(1, 3601), problems)
         keys = _keys(keys_file, problems)
         if problems:
@@ -125,7 +149,25 @@ class Config:
             tasks_service_account=account,
             queue_key_file=None if env.get("GAE_ENV") else Path(keys_file).parent / "queue-key.pem",
             sweep_seconds=sweep_seconds,
+            cloud=cloud,
         )
+
+
+def _cloud(env: Mapping[str, str], problems: list[str]) -> Cloud:
+    emulators = [name for name in EMULATORS if env.get(name)]
+    if emulators:
+        problems.append(f"{', '.join(emulators)}: an emulator is refused on App Engine; take it out of app.yaml")
+    found = Cloud(
+        env.get("GOOGLE_CLOUD_PROJECT", ""), env.get("FIRESTORE_DATABASE", "(default)"),
+        env.get("RECORDINGS_BUCKET", ""), env.get("TASKS_QUEUE", ""),
+    )  # fmt: skip
+    if not found.project:
+        problems.append("GOOGLE_CLOUD_PROJECT is missing: App Engine sets it")
+    if not _BUCKET.fullmatch(found.bucket):
+        problems.append("RECORDINGS_BUCKET must be the name of the bucket of recordings")
+    if not _QUEUE.fullmatch(found.queue):
+        problems.append("TASKS_QUEUE must be projects/PROJECT/locations/LOCATION/queues/QUEUE")
+    return found
 
 
 def _whole(env: Mapping[str, str], name: str, default: str, allowed: range, problems: list[str]) -> int:

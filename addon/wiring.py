@@ -21,7 +21,10 @@ from addon.adapters.telephony_http import TelephonyHttp
 from addon.app import create_app
 from addon.config import BadConfig, Config
 from addon.jobs.schedule import schedule
+from addon.ports.documents import Documents
+from addon.ports.objects import Objects
 from addon.ports.outside import Ports
+from addon.ports.tasks import Tasks
 from addon.store.sealed import Seal
 from addon.store.tenancy import Tenancy
 from contract.wire import Keys
@@ -36,16 +39,35 @@ def settle_memory() -> None:
     gc.set_threshold(GC_NEW_OBJECTS)
 
 
-def _tasks(config: Config) -> LocalTasks:
+def _local_tasks(config: Config) -> LocalTasks:
     return LocalTasks(config.data_dir / "tasks.sqlite")
 
 
+def _stores(config: Config) -> tuple[Documents, Objects, Tasks]:
+    """Google's on App Engine, else files under DATA_DIR. Google's packages take a second to load: only there."""
+    cloud = config.cloud
+    if cloud is None:
+        return (
+            SqliteDocuments(config.data_dir / "addon.sqlite"),
+            DirectoryObjects(config.data_dir / "objects"),
+            _local_tasks(config),
+        )
+    from addon.adapters import cloud_tasks, firestore_documents, gcs_objects
+
+    return (
+        firestore_documents.connect(cloud.project, cloud.database),
+        gcs_objects.connect(cloud.bucket),
+        cloud_tasks.connect(cloud.queue, config.base_url, config.tasks_service_account, time.time),
+    )
+
+
 def build_ports(config: Config) -> Ports:
-    """SQLite, a directory and a local queue under DATA_DIR; Google and telephony over HTTP."""
+    """The stores and the queue of where this runs; Google and telephony over HTTP."""
+    documents, objects, tasks = _stores(config)
     return Ports(
-        documents=SqliteDocuments(config.data_dir / "addon.sqlite"),
-        objects=DirectoryObjects(config.data_dir / "objects"),
-        tasks=_tasks(config),
+        documents=documents,
+        objects=objects,
+        tasks=tasks,
         telephony=TelephonyHttp(config.telephony_url, Keys(config.keys["addon-to-telephony"]), time.time),
         gmail=GmailApi(config.gmail_api_url),
         people=PeopleApi(config.people_api_url),
@@ -64,14 +86,15 @@ def build_app(config: Config) -> Flask:
     """The whole add-on."""
     ports = build_ports(config)
     google = GoogleKeys(config.certs_url, time.monotonic)
-    return create_app(config, ports, build_tenancy(config, ports), google, QueueKey.of(_queue_key_file(config)))
+    queue_key = QueueKey.of(_queue_key_file(config)) if config.cloud is None else None
+    return create_app(config, ports, build_tenancy(config, ports), google, queue_key)
 
 
 def build_queue(config: Config) -> TaskRunner:
     """The local queue: delivers to this add-on's own door and enqueues the schedule."""
     key = QueueKey.of(_queue_key_file(config))
     deliver = HttpDelivery(key, config.base_url, config.port, config.tasks_service_account, time.time)
-    return TaskRunner(_tasks(config), deliver, time.time, schedule(config.sweep_seconds))
+    return TaskRunner(_local_tasks(config), deliver, time.time, schedule(config.sweep_seconds))
 
 
 def _queue_key_file(config: Config) -> Path:

@@ -18,16 +18,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import google.auth
 import google_crc32c
 import requests
+from google.auth.transport.requests import AuthorizedSession
 
 from addon.adapters.gcs_http import Answer, GcsBucket, kept_bytes
 from addon.adapters.object_rules import check_announced, check_name, check_part, check_range
+from addon.adapters.repeat import DEADLINE_SECONDS
 from addon.ports.objects import BadUpload, Changed, Held, NoObject, ObjectsAway, Stored
 
 # No name of a recording begins with an underscore.
 UPLOADS = "_uploads/"
 TRIES = 3
+SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 READ_BYTES = 8 << 20
 # customTime is never taken back or moved earlier: this is "never".
 NEVER = 253_402_214_400.0
@@ -302,6 +306,12 @@ class GcsObjects:
     def ping(self) -> None:
         """Raises ObjectsAway."""
         _must(self._bucket.first(), 200)
+
+
+def connect(bucket: str) -> GcsObjects:
+    """The bucket with the machine's own credentials; raises DefaultCredentialsError without any."""
+    credentials, _ = google.auth.default(scopes=(SCOPE,))
+    return GcsObjects(bucket, lambda: AuthorizedSession(credentials, refresh_timeout=DEADLINE_SECONDS))
 
 
 def _must(answer: Answer, *statuses: int) -> Answer:

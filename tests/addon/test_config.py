@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from addon.config import GOOGLE_ISSUERS, LOCAL_QUEUE_ISSUER, BadConfig, Config
+from addon.config import GOOGLE_ISSUERS, LOCAL_QUEUE_ISSUER, BadConfig, Cloud, Config
 from addon.wiring import build_app, build_queue
+from tests.cast import PEM
 from workbench.supervisor import make_keys
 
 pytestmark = pytest.mark.pure
+ROOT = Path(__file__).parents[2]
+APP_ENGINE = {
+    "GAE_ENV": "standard",
+    "GOOGLE_CLOUD_PROJECT": "p",
+    "RECORDINGS_BUCKET": "p-recordings",
+    "TASKS_QUEUE": "projects/p/locations/us-central1/queues/jobs",
+    "TASKS_SERVICE_ACCOUNT": "q@p.iam.gserviceaccount.com",
+}
 
 
 @pytest.fixture
@@ -38,12 +51,68 @@ def test_outside_app_engine_the_local_queue_signs_with_a_key_beside_the_keys(env
 def test_on_app_engine_only_google_signs_and_the_local_queue_is_refused(env: dict[str, str]) -> None:
     with pytest.raises(BadConfig, match="TASKS_SERVICE_ACCOUNT"):
         Config.from_env({**env, "GAE_ENV": "standard"})
-    config = Config.from_env({**env, "GAE_ENV": "standard", "TASKS_SERVICE_ACCOUNT": "q@p.iam.gserviceaccount.com"})
+    config = Config.from_env({**env, **APP_ENGINE})
     assert config.queue_key_file is None and config.task_issuers == GOOGLE_ISSUERS
-    for build in (build_app, build_queue):
-        with pytest.raises(BadConfig, match="App Engine"):
-            build(config)
+    with pytest.raises(BadConfig, match="App Engine"):
+        build_queue(config)
     assert list(Path(env["KEYS_FILE"]).parent.glob("*.pem")) == []
+
+
+def test_app_engine_has_its_cloud_and_nothing_else_does(env: dict[str, str]) -> None:
+    assert Config.from_env(env).cloud is None
+    assert Config.from_env({**env, **APP_ENGINE}).cloud == Cloud(
+        "p", "(default)", "p-recordings", "projects/p/locations/us-central1/queues/jobs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("GOOGLE_CLOUD_PROJECT", ""),
+        ("RECORDINGS_BUCKET", ""),
+        ("RECORDINGS_BUCKET", "gs://bucket"),
+        ("RECORDINGS_BUCKET", "Bucket"),
+        ("TASKS_QUEUE", ""),
+        ("TASKS_QUEUE", "jobs"),
+        ("TASKS_QUEUE", "projects/p/locations/l/queues/jobs/tasks/1"),
+        ("FIRESTORE_EMULATOR_HOST", "127.0.0.1:8080"),
+        ("STORAGE_EMULATOR_HOST", "http://127.0.0.1:4443"),
+        ("CLOUD_TASKS_EMULATOR_HOST", "127.0.0.1:8123"),
+    ],
+)
+def test_a_wrong_setting_on_app_engine_stops_the_start(env: dict[str, str], name: str, bad: str) -> None:
+    with pytest.raises(BadConfig, match=name):
+        Config.from_env({**env, **APP_ENGINE, name: bad})
+
+
+def test_on_app_engine_the_stores_are_googles_and_a_laptop_loads_none_of_their_packages(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    """Each in a process of its own: what it imports and which adapters it gets. No call is made, so no network is needed."""
+    account = {
+        "type": "service_account", "project_id": "p", "private_key_id": "k", "private_key": PEM.decode(),
+        "client_email": "app@p.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token",
+    }  # fmt: skip
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    here = {"PATH": os.environ["PATH"], "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "account.json")}
+    script = """
+import os, sys
+from addon.config import Config
+from addon.wiring import build_app, build_ports
+config = Config.from_env(os.environ)
+build_app(config)
+ports = build_ports(config)
+print(*(type(store).__name__ for store in (ports.documents, ports.objects, ports.tasks)))
+print(*sorted({name for name in sys.modules if name in ("grpc", "google.cloud", "google.api_core", "google_crc32c")}))
+"""
+    for settings, stores, loaded in (
+        ({}, "SqliteDocuments DirectoryObjects LocalTasks", ""),
+        (APP_ENGINE, "FirestoreDocuments GcsObjects CloudTasks", "google.api_core google.cloud google_crc32c grpc"),
+    ):
+        ran = subprocess.run(
+            [sys.executable, "-c", script], env={**here, **env, **settings}, cwd=ROOT, capture_output=True, text=True
+        )
+        assert ran.stdout.splitlines() == [stores, loaded], ran.stderr
 
 
 @pytest.mark.parametrize(
