@@ -154,9 +154,16 @@ class Scene:
         self.addon, self.far, self.board, self.port, self.http = addon, far, board, port, http
         self.phone = Phone(addon, http, port)
 
+    async def told(self, command: PlaceCall) -> Any:
+        """What the program answers once this machine is not too busy for a call."""
+        async with asyncio.timeout(30):
+            while (answer := await self.addon.command(self.http, self.port, command))["reason"] == "overloaded":
+                await asyncio.sleep(0.2)
+        return answer
+
     async def connected(self, call: str) -> Browser:
         browser = Browser(440)
-        assert (await self.addon.command(self.http, self.port, place(call)))["accepted"]
+        assert (await self.told(place(call)))["accepted"]
         await self.offered(call, browser)
         return browser
 
@@ -284,7 +291,7 @@ async def pbx_noise(scene: Scene) -> None:
 
     scene.far.script = refuses
     for number, command in enumerate((place("r1", device=Device.DESK), place("r2"))):
-        await scene.addon.command(scene.http, scene.port, command)
+        await scene.told(command)
         if number:
             await until(lambda: scene.phone.state.get("call") == "r2" and scene.phone.state["media"] == "wanted", 10)
             browser = Browser(440)
