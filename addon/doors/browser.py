@@ -177,7 +177,9 @@ def _sign_in(app: Flask, door: BrowserDoor) -> None:
             return refusal(403, "csrf", texts.t("problem.forged"))
 
         def redeem() -> Answer:
-            opened = door.sessions.redeem(str(body().get("ticket", "")))
+            opened = door.sessions.redeem(
+                str(body().get("ticket", "")), request.cookies.get(door.sessions.cookie_name, "")
+            )
             if opened is None:
                 return refusal(403, "bad-ticket", texts.t("problem.bad-ticket"))
             return door.with_cookie(jsonify({"dial": opened.dial}), opened.cookie)

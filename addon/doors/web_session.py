@@ -75,8 +75,11 @@ class WebSessions:
         self.tenancy.of(tenant).sessions.open(user, secret, self.ports.now())
         return Opened(_packed(tenant, user, secret), dial)
 
-    def redeem(self, text: str) -> Opened | None:
-        """A card's ticket, once; None when it is not ours, too old or spent."""
+    def redeem(self, text: str, cookie: str = "") -> Opened | None:
+        """A card's ticket, once; None when it is not ours, too old or spent.
+
+        A browser that is signed in as the ticket's user keeps its session, so that its other windows go on.
+        """
         keys, now = wire.Keys(self.config.keys["tickets"]), self.ports.now()
         try:
             ticket = wire.read_ticket(keys, text, "page", self.config.base_url, now=now)
@@ -86,6 +89,9 @@ class WebSessions:
             return None
         if self._request(ticket.tenant, ticket.user, "") is None:
             return None
+        here = self.find(cookie, "")
+        if here is not None and (here.request.tenant.id, here.request.user.id) == (ticket.tenant, ticket.user):
+            return Opened(cookie, ticket.dial)
         return self._open(ticket.tenant, ticket.user, ticket.dial)
 
     def sign_in(self, claims: Claims) -> Opened:

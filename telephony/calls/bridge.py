@@ -76,9 +76,10 @@ class Bridge:
         self._flow()
 
     def dial_digits(self, digits: str) -> None:
-        """Send digits to the far party one after the other; unknown signs are left out."""
+        """Send digits to the far party one after the other; unknown signs are left out, an objection is heeded."""
         for digit in digits:
             if digit in _DIGITS and not self._digits.full():
+                self.recording.digit(USER, digit)
                 self._digits.put_nowait(digit)
 
     async def replace_user(self, sdp: str) -> str:

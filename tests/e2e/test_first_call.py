@@ -154,6 +154,17 @@ def test_a_reload_and_a_second_window_keep_the_call(bob: Person) -> None:
     expect(second.page.get_by_role("button", name="Close")).to_be_visible()
 
 
+def test_windows_that_cards_open_leave_the_open_phone_working(bob: Person) -> None:
+    phone = open_phone(bob)
+    other = bob.clicks_and_gets("Open phone")
+    expect(other.get_by_role("button", name="Use this window")).to_be_visible()
+    other.close()
+    phone.dial("600")
+    phone.says("Connected")
+    phone.hears(MIC_HZ)
+    phone.hang_up()
+
+
 def test_an_inbound_call_rings_with_the_callers_name_and_is_answered_or_declined(alice: Person) -> None:
     alice.opens("Cotización de 40 auriculares")
     expect(alice.sidebar.get_by_text("+593 99 123 4567")).to_be_visible()

@@ -1,6 +1,7 @@
 /** The add-on's web API; unsafe methods carry the session's CSRF token. */
 
 let csrf = '';
+let who = '';
 
 export class ApiError extends Error {
   constructor(status, kind, text) {
@@ -10,7 +11,16 @@ export class ApiError extends Error {
   }
 }
 
-async function send(method, path, body) {
+/** Another window may have opened a new session of the same person: its token is taken once; another person's page is begun anew. */
+async function renewed() {
+  const before = who;
+  const found = await me();
+  if (found && found.id === before) return true;
+  location.reload();
+  return false;
+}
+
+async function send(method, path, body, again = true) {
   const headers = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (method !== 'GET' && csrf) headers['x-ctc-csrf'] = csrf;
@@ -23,6 +33,7 @@ async function send(method, path, body) {
     throw new ApiError(0, 'offline', '');
   }
   const data = await answer.json().catch(() => ({}));
+  if (answer.status === 403 && data.error?.kind === 'csrf' && again && csrf && (await renewed())) return send(method, path, body, false);
   if (!answer.ok) throw new ApiError(answer.status, data.error?.kind ?? 'our-error', data.error?.text ?? '');
   return data;
 }
@@ -37,6 +48,7 @@ export async function me() {
   try {
     const found = await get('/api/me');
     csrf = found.csrf;
+    who = found.user.id;
     return found.user;
   } catch (error) {
     if (error.status === 401) return null;

@@ -107,6 +107,15 @@ def test_a_ticket_of_any_other_kind_opens_nothing(house: House, change: str) -> 
     assert answer.status_code == 403 and "Set-Cookie" not in answer.headers
 
 
+def test_another_ticket_of_the_same_user_keeps_the_session_and_one_of_another_user_does_not(house: House) -> None:
+    client, headers = signed_in(house)
+    assert client.post("/session", json={"ticket": ticket(house, to=TO)}, headers=OURS).json == {"dial": TO}
+    assert client.post("/api/phone/ticket", headers=headers).status_code == 200
+    assert client.post("/session", json={"ticket": ticket(house, "bob")}, headers=OURS).status_code == 200
+    assert client.get("/api/me").json["user"]["id"] == "bob"
+    assert client.post("/api/phone/ticket", headers=headers).status_code == 403
+
+
 def test_a_session_ends_idle_absolutely_and_on_sign_out(house: House) -> None:
     client, _ = signed_in(house)
     house.now += 1799
@@ -218,6 +227,10 @@ def test_a_recording_plays_in_ranges_for_its_owner_and_each_play_is_audited_once
         assert client.get(url, headers={"Range": asked}).status_code == 416, asked
     lines = house.tenancy.of(TenantId("acme")).audit.lines()
     assert [(line.actor, line.target) for line in lines if line.act == "recording.played"] == [("alice", "c1")]
+    second, more = signed_in(house)
+    assert second.get(url).status_code == 403
+    own = second.post("/api/recordings/c1/plays", headers=more).json["url"]
+    assert second.get(own).status_code == 200
     forged = url[:-1] + ("0" if url[-1] != "0" else "1")
     assert client.get(forged).status_code == 403
     house.now += 301

@@ -159,13 +159,18 @@ async def test_notice_ends_for_both_before_the_tape_begins(x: Exchange) -> None:
 
 
 @pytest.mark.parametrize("early", [True, False])
-async def test_objection_digit_stops_the_recording(x: Exchange, early: bool) -> None:
+@pytest.mark.parametrize("ours", [True, False])
+async def test_objection_digit_of_either_party_stops_the_recording(x: Exchange, early: bool, ours: bool) -> None:
     call, peer = await connected(x, place(record=True))
     if not early:
         await until(lambda: call.recording == "on")
     else:
         await until(lambda: call.recording == "announcing")
-    peer.endpoint.hear(digit="9")
+    if ours:
+        assert call.connection is not None
+        call.connection.dial_digits("9")
+    else:
+        peer.endpoint.hear(digit="9")
     await asyncio.sleep(0.1)
     peer.endpoint.hear(b"private")
     assert not any(tape.frames for tape in x.media.tapes) and bool(x.media.tapes) is not early
