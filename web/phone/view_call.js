@@ -68,10 +68,12 @@ export function incoming(call, state, { t }, another) {
     button('answer', '', { class: 'call', 'data-arg': call.call }, icon('call'), h('span', {}, t('answer'))))];
 }
 
+const missed = (call) => call.direction === 'inbound' && ['no-answer', 'cancelled', 'unreachable'].includes(call.outcome);
+
 export function endedSheet(call, state, texts) {
   const { t } = texts;
   return [h('main', { class: 'body middle', tabindex: -1, 'data-key': 'ended' }, person(call, state, t),
-    h('p', { class: 'lead', role: 'status' }, t(`outcome.${call.outcome || 'completed'}`)),
+    h('p', { class: 'lead', role: 'status' }, t(missed(call) ? 'missed' : `outcome.${call.outcome || 'completed'}`)),
     call.talked > 0 && h('p', { class: 'length' }, texts.timer(call.talked)),
     call.recording !== 'off' && h('p', { class: 'hint' }, t('rec.later'))),
   h('footer', { class: 'foot two', 'data-key': 'foot-end' }, button('close-ended', t('close'), { class: 'tonal big' }),

@@ -80,6 +80,14 @@ def test_satellites_and_networks_without_a_country_are_refused_even_when_every_c
     ] == []
 
 
+@pytest.mark.parametrize("to", ["+12129761234", "+1 (212) 976-1234", "001 212 976 1234", "+13059760000"])
+def test_exchange_976_is_refused_although_the_numbering_plan_calls_it_ordinary(to: str) -> None:
+    assert phonenumbers.number_type(phonenumbers.parse("+12129761234")) != PhoneNumberType.PREMIUM_RATE
+    for tenant in (at_home("US"), replace(TENANT, allowed_regions=("US",))):
+        assert plan(to, tenant=tenant).verdict is Verdict.PREMIUM
+    assert plan("+12125551234", tenant=at_home("US")).may_call
+
+
 def emergency_numbers(region: str) -> list[str]:
     """Every number of two to four digits that the region's numbering plan calls an emergency number."""
     metadata = PhoneMetadata.short_metadata_for_region(region)
