@@ -51,7 +51,7 @@ CANARIES = {
     "dialled name": "Canaria Dialled",
     "number of the caller": "0987000456",
     "name of the caller": "Canaria Caller",
-    "digits of the user": "8642097531",
+    "digits of the user": "8642075310",
     "digits of the far party": "1527536428",
     "upload token": "upload-canary-9c",
     "address": "address-canary-4d",
