@@ -16,14 +16,20 @@ def _field(name: str) -> str:
     return f"json_extract(body, '$.{name}')"
 
 
+def _has_number(name: str) -> str:
+    """As in Firestore, a document without the field that orders is not found; SQLite drops this where an index says it."""
+    return f"json_type(body, '$.{name}') IN ('integer', 'real')"
+
+
 def index_sql(index: indexes.Index) -> str:
     """What creates an index; its last column breaks ties, so that no query along it sorts."""
     columns = ["collection" if index.group else "parent", *(_field(f) for f in index.equal)]
+    where, way = f"collection = '{index.collection}'", " DESC" if index.order and index.order[1] else ""
     if index.order:
-        way = " DESC" if index.order[1] else ""
-        columns += [_field(index.order[0]) + way, "path" + way]
-    where = f" WHERE collection = '{index.collection}'"
-    return f'CREATE INDEX IF NOT EXISTS "{index.name}" ON documents ({", ".join(columns)}){where}'
+        columns.append(_field(index.order[0]) + way)
+        where += f" AND {_has_number(index.order[0])}"
+    columns.append("path" + way)
+    return f'CREATE INDEX IF NOT EXISTS "{index.name}" ON documents ({", ".join(columns)}) WHERE {where}'
 
 
 @lru_cache(maxsize=256)
@@ -31,17 +37,17 @@ def _statement(index: indexes.Index, low: bool, high: bool, after: bool, limit: 
     """`ways` selects, one per value of a OneOf: each runs along the index and reads no more than it can show."""
     where = [f"collection = '{index.collection}'"] + ([] if index.group else ["parent = ?"])
     where += [f"{_field(name)} = ?" for name in index.equal]
-    order = "path"
+    field, sign, way = "path", ">", "ASC"
     if index.order:
         field, (sign, way) = _field(index.order[0]), ("<", "DESC") if index.order[1] else (">", "ASC")
-        where.append(f"json_type(body, '$.{index.order[0]}') IN ('integer', 'real')")
+        where.append(_has_number(index.order[0]))
         where += [f"{field} >= ?"] * low + [f"{field} <= ?"] * high + [f"({field}, path) {sign} (?, ?)"] * after
-        order = f"{field} {way}, path {way}"
-    tail = f"ORDER BY {order} LIMIT {limit}"
-    one = f"SELECT path, body FROM documents WHERE {' AND '.join(where)} {tail}"  # noqa: S608 -- names come from indexes.py
+    rows = f"FROM documents WHERE {' AND '.join(where)} ORDER BY {field} {way}, path {way} LIMIT {limit}"
     if ways == 1:
-        return one
-    return f"SELECT path, body FROM ({' UNION ALL '.join([f'SELECT * FROM ({one})'] * ways)}) {tail}"  # noqa: S608 -- the same
+        return f"SELECT path, body {rows}"
+    one = f"SELECT * FROM (SELECT path, body, {field} AS place {rows})"  # noqa: S608 -- the same
+    merged = " UNION ALL ".join([one] * ways)
+    return f"SELECT path, body FROM ({merged}) ORDER BY place {way}, path {way} LIMIT {limit}"  # noqa: S608 -- the same
 
 
 def select(query: indexes.Query) -> tuple[str, list[Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from addon.domain.tenant import Settings, Tenant, User
-from addon.ports.documents import Document, Documents
+from addon.ports.documents import Body, Document, Documents
 from addon.ports.indexes import RECORDINGS_DUE, Query
 from addon.store.seal_port import Sealing
 from addon.store.tenants import TenantStore
@@ -42,6 +43,7 @@ class Tenancy:
         self._documents = documents
         self._seal = seal
         self._stores: dict[TenantId, TenantStore] = {}
+        self._last_bound: dict[str, TenantId] = {}
 
     def of(self, tenant: TenantId) -> TenantStore:
         """The tenant's own store; it holds paths, no data."""
@@ -71,22 +73,38 @@ class Tenancy:
         return self.get(TenantId(bound.body["tenant"])) if bound else None
 
     def member(self, domain: str, user: UserId) -> Member | None:
-        """The tenant that owns a verified Workspace domain, with its user of that id; two reads."""
-        bound = self._documents.get(f"domains/{domain.lower()}") if domain and "/" not in domain else None
-        if bound is None:
+        """The tenant that owns a verified Workspace domain, with its user of that id.
+
+        One read where the domain still belongs to whom it belonged the last time, two where it does not.
+        """
+        if not domain or "/" in domain:
             return None
-        store = self.of(TenantId(bound.body["tenant"]))
-        paths = (f"tenants/{store.tenant}", store.users.path(user), store.settings.path(user))
-        found = {document.path: document.body for document in self._documents.get_many(paths)}
-        tenant, entry, chosen = (found.get(path) for path in paths)
+        binding = f"domains/{domain.lower()}"
+        guess = self._last_bound.get(binding)
+        found = self._read((binding, *(self._paths(guess, user) if guess else ())))
+        tenant = TenantId(found[binding]["tenant"]) if binding in found else None
         if tenant is None:
+            self._last_bound.pop(binding, None)
+            return None
+        if tenant != guess:
+            self._last_bound[binding] = tenant
+            found = self._read(self._paths(tenant, user))
+        facts, entry, chosen = (found.get(path) for path in self._paths(tenant, user))
+        if facts is None:
             return None
         return Member(
-            from_plain(Tenant, tenant),
-            store,
+            from_plain(Tenant, facts),
+            self.of(tenant),
             from_plain(User, entry) if entry else None,
             from_plain(Settings, chosen) if chosen else Settings(),
         )
+
+    def _paths(self, tenant: TenantId, user: UserId) -> tuple[str, str, str]:
+        store = self.of(tenant)
+        return f"tenants/{tenant}", store.users.path(user), store.settings.path(user)
+
+    def _read(self, paths: Iterable[str]) -> dict[str, Body]:
+        return {document.path: document.body for document in self._documents.get_many(paths)}
 
     def all(self) -> list[Tenant]:
         """Every tenant that owns a domain."""

@@ -14,15 +14,16 @@ from addon.domain.consent import Consent, ConsentKind
 from addon.domain.dialing import Verdict
 from addon.domain.people import FoundNumber, Person, Source
 from addon.domain.recordings import Recording
-from addon.domain.tenant import Tenant, User
+from addon.domain.tenant import Settings, Tenant, User
 from addon.store.sealed import Seal, Unreadable
-from addon.store.tenancy import Tenancy, new_id
+from addon.store.tenancy import Member, Tenancy, new_id
 from addon.store.tenants import USER_COLLECTIONS, TenantStore
 from addon.store.usage import Caps
 from addon.store.users import Stale, chain_is_whole
 from contract.calls import CallId, Device, Direction, Outcome, Party, RecordingRule
 from contract.lines import LineConfig, Registration
 from contract.numbers import Extension, LineId, TenantId, UserId
+from tests.cast import CountedDocuments
 
 pytestmark = pytest.mark.pure
 ACME, ZETA = TenantId("acme"), TenantId("zeta")
@@ -116,6 +117,35 @@ def test_a_domain_finds_its_tenant_in_any_case_and_cannot_be_taken(tenancy: Tena
     with pytest.raises(ValueError):
         tenancy.put(Tenant(ZETA, "Zeta", ("acme.example",)))
     assert [t.id for t in tenancy.all()] == [ACME, ZETA]
+
+
+def test_a_member_is_found_in_one_read_and_a_domain_that_moved_in_two(tmp_path: Path) -> None:
+    counted = CountedDocuments(tmp_path / "m.sqlite")
+    tenancy = Tenancy(counted, Seal(KEYS))
+    for tenant in (ACME, ZETA):
+        tenancy.put(Tenant(tenant, tenant.title(), (f"{tenant}.example",)))
+        tenancy.of(tenant).users.put(User(ALICE, tenant, f"alice@{tenant}.example", "Alice"))
+    tried = []
+
+    def tenant_of(domain: str) -> str | None:
+        counted.reads.clear()
+        found = tenancy.member(domain, ALICE)
+        tried.append(len(counted.reads))
+        assert found is None or (
+            found.store.tenant == found.tenant.id and found.user and found.user.tenant == found.tenant.id
+        )
+        return found.tenant.id if found else None
+
+    assert [tenant_of("acme.example"), tenant_of("ACME.example"), tenant_of("acme.example")] == [ACME] * 3
+    counted.put("domains/acme.example", {"tenant": ZETA})
+    assert [tenant_of("acme.example"), tenant_of("acme.example")] == [ZETA] * 2
+    counted.delete("domains/acme.example")
+    assert [tenant_of("acme.example"), tenant_of("acme.example"), tenant_of("nobody.example")] == [None] * 3
+    assert tried == [2, 1, 1, 2, 1, 1, 1, 1]
+    assert [tenant_of(domain) for domain in ("", "a/b")] == [None, None]
+    assert tenancy.member("zeta.example", UserId("stranger")) == Member(
+        Tenant(ZETA, "Zeta", ("zeta.example",)), tenancy.of(ZETA), None, Settings()
+    )
 
 
 def test_erasure_takes_every_collection_of_a_user_and_nothing_else(acme: TenantStore, tenancy: Tenancy) -> None:
