@@ -1,0 +1,60 @@
+"""Every bench runs, carries what it says it carries, and prints its comparison; how fast, no test asks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.loopback
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "bridge": ("--calls", "1", "--load", "2", "--seconds", "0.5", "--rounds", "1"),
+    "person_card": ("--rounds", "2", "--batch", "1"),
+    "sip_setup": ("--calls", "5", "--rounds", "1"),
+}
+
+
+def printed(name: str) -> str:
+    command = [sys.executable, "-m", f"bench.{name}", *SMALL[name]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def rows(text: str) -> dict[str, list[float]]:
+    """Numbers of each table row by its name."""
+    found = {}
+    for line in text.splitlines():
+        if match := re.match(r"(.*?)((?:\s+\d+(?:\.\d+)?)+)$", line):
+            found[match[1].strip()] = [float(number) for number in match[2].split()]
+    return found
+
+
+def test_no_bench_is_left_out() -> None:
+    assert {path.stem for path in (ROOT / "bench").glob("[a-z]*.py")} == set(SMALL)
+
+
+def test_the_card_is_compared_warm_and_cold_and_reads_three_times() -> None:
+    table = rows(printed("person_card"))
+    cards = [numbers for name, numbers in table.items() if name.endswith(("at hand", "over HTTP"))]
+    assert len(cards) == 4
+    for ours, bare, ratio, _calm, cold, reads, size in cards:
+        assert ours > 0 and bare > 0 and ratio > 1 and cold > ours and reads == 3 and size > 2000
+
+
+def test_every_packet_is_stamped_and_none_goes_astray() -> None:
+    text = printed("bridge")
+    table = rows(text)
+    for name in ("ours", "ours, recorded", "ours, loaded", "stock tracks", "stock tracks, uvloop"):
+        calls, cpu, *_delays, _lost, packets = table[name]
+        assert calls and cpu > 0 and packets > 20
+    assert table["ours"][6] < 50 and "misrouted packets: 0" in text and "stock / ours at 1 calls" in text
+
+
+def test_a_call_is_set_up_and_ended_beside_the_parse_of_its_bytes() -> None:
+    cost, per_second, parse, ratio, received = rows(printed("sip_setup"))[""]
+    assert cost > parse > 0 and per_second > 0 and ratio > 1 and received == 3
