@@ -51,7 +51,7 @@ async def commit_at_last(journal: Journal, put: Mapping[str, Value] | None, drop
     wait, dropped = FIRST_WAIT_SECONDS, tuple(drop)
     while True:
         try:
-            await asyncio.to_thread(journal.commit, put, dropped)
+            await journal.keep(put, dropped)
             return
         except OSError as error:
             log.error("the journal waits for the disk", extra={"error": type(error).__name__, "errno": error.errno})
@@ -93,6 +93,17 @@ class Journal:
             self._lines += 1
             if self._lines >= _COMPACT_AFTER:
                 self._compact()
+
+    async def keep(self, put: Mapping[str, Value] | None = None, drop: Iterable[str] = ()) -> None:
+        """`commit` off the event loop; cancelled, it ends only after the commit, which nothing later can overtake."""
+        committing = asyncio.ensure_future(asyncio.to_thread(self.commit, put, tuple(drop)))
+        try:
+            await asyncio.shield(committing)
+        except asyncio.CancelledError:
+            await asyncio.wait({committing})
+            if (error := committing.exception()) is not None:
+                log.error("a commit failed as its call ended", extra={"error": type(error).__name__})
+            raise
 
     def _append(self, line: bytes) -> None:
         if self._torn:

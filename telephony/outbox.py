@@ -45,7 +45,7 @@ class Outbox:
 
     async def post(self, event: Event) -> None:
         """Keep the event on disk and start its delivery."""
-        await asyncio.to_thread(self._journal.commit, stored(event))
+        await self._journal.keep(stored(event))
         self.wake()
 
     def wake(self) -> None:

@@ -170,7 +170,7 @@ async def talk(kit: Kit, call: Call, bridge: Bridge) -> None:
     call.connection = bridge
     call.to(CallState.ACTIVE)
     try:
-        await asyncio.to_thread(kit.journal.commit, {f"call/{call.id}": call.facts()})
+        await kit.note(call, {f"call/{call.id}": call.facts()})
         await bridge.run()
     finally:
         call.connection = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from telephony.leg import Leg
 from telephony.media.frame import Endpoint, Frame
 
 USER, PEER = "user", "peer"
+log = logging.getLogger(__name__)
 
 
 class Plane(Protocol):
@@ -123,8 +124,14 @@ class Kit:
     ringback_after_seconds: float = 1.0
 
     async def keep_dialog(self, call: Call, leg: Leg) -> None:
-        """Before a party is told that it is connected, what ends it after a kill is on disk; raises OSError."""
+        """Before a party is told that it is connected, what ends it after a kill is on disk."""
         dialog = self.lines.dialog(leg)
         if dialog is not None:
-            key = f"dialog/{call.id}/{call.legs.index(leg)}"
-            await asyncio.to_thread(self.journal.commit, {key: dialog})
+            await self.note(call, {f"dialog/{call.id}/{call.legs.index(leg)}": dialog})
+
+    async def note(self, call: Call, kept: dict[str, Any]) -> None:
+        """Put what a restart needs on disk; a disk that refuses ends no call that is already under way."""
+        try:
+            await self.journal.keep(kept)
+        except OSError as error:
+            log.error("a call goes on unnoted", extra={"call": call.id, "error": type(error).__name__})

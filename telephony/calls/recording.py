@@ -39,13 +39,13 @@ class Recording:
         marker = self._kit.clock.wall()
         pending = {"facts": self._call.facts(), "notice_ended_at": marker}
         try:
-            await asyncio.to_thread(self._kit.journal.commit, {f"tape/{self._call.id}": pending})
+            await self._kit.journal.keep({f"tape/{self._call.id}": pending})
         except OSError as error:  # what a kill would lose is not begun; the call goes on
             log.error("a recording cannot begin", extra={"call": self._call.id, "error": type(error).__name__})
             self.stop()
             return
         if self._stopped:
-            await asyncio.to_thread(self._kit.journal.commit, None, [f"tape/{self._call.id}"])
+            await self._kit.journal.keep(None, [f"tape/{self._call.id}"])
             return
         self._tape = self._kit.media.tape(self._call.id, self._ends[0].codec, self._ends[1].codec, marker)
         self._call.changed(recording="on")

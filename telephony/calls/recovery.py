@@ -38,7 +38,7 @@ async def say_byes(journal: Journal, bye: Callable[[dict[str, Any]], Awaitable[N
         except Exception as error:
             log.warning("a dialog of the last run got no BYE", extra={"error": type(error).__name__})
         try:
-            await asyncio.to_thread(journal.commit, None, [key])
+            await journal.keep(None, [key])
         except OSError as error:
             log.warning("a dialog of the last run is kept", extra={"error": type(error).__name__})
 

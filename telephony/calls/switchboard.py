@@ -111,15 +111,18 @@ class Switchboard:
         self._seq += 1
         self.phones.tell((call.tenant, call.user), "call.state", call.snapshot(self._seq))
 
-    async def begin(self, call: Call, script: Coroutine[Any, Any, None]) -> None:
-        """Run a call's script to its end; returns once a kill would be reported. Raises OSError for a full disk."""
+    async def begin(self, call: Call, script: Coroutine[Any, Any, None], *, unkept: bool = False) -> None:
+        """Run a call's script to its end; returns once a kill would be reported.
+
+        Raises OSError for a full disk; with `unkept`, an emergency, the call goes on without its note on disk.
+        """
         call.on_change = self.show
         self.live[call.id] = call
         self._known[call.id] = None
         while len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = asyncio.get_running_loop().create_task(self._run(call, script, kept), name=f"call {call.id}")
+        task = asyncio.get_running_loop().create_task(self._run(call, script, kept, unkept), name=f"call {call.id}")
         self._tasks[call.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(call.id, None))
         await asyncio.shield(kept)
@@ -128,16 +131,20 @@ class Switchboard:
         """Calls of an earlier run: a repeated command for one of them places no second call."""
         self._known.update(dict.fromkeys(calls))
 
-    async def _run(self, call: Call, script: Coroutine[Any, Any, None], kept: asyncio.Future[None]) -> None:
+    async def _run(
+        self, call: Call, script: Coroutine[Any, Any, None], kept: asyncio.Future[None], unkept: bool
+    ) -> None:
         try:
-            await asyncio.to_thread(self.kit.journal.commit, {f"call/{call.id}": call.facts()})
+            await self.kit.journal.keep({f"call/{call.id}": call.facts()})
         except OSError as error:
-            script.close()
-            self.live.pop(call.id, None)
-            self._known.pop(call.id, None)
-            kept.set_exception(error)
-            kept.exception()  # whoever asked may be gone
-            return
+            if not unkept:
+                script.close()
+                self.live.pop(call.id, None)
+                self._known.pop(call.id, None)
+                kept.set_exception(error)
+                kept.exception()  # whoever asked may be gone
+                return
+            log.error("an emergency call goes on unnoted", extra={"call": call.id})
         kept.set_result(None)
         outcome, status = Outcome.COMPLETED, 0
         try:
@@ -242,7 +249,7 @@ async def _wished(call: Call) -> None:
 async def _place(board: Switchboard, command: PlaceCall) -> None:
     if command.call in board._known:
         return
-    if board.lag_seconds > MOST_LAG_SECONDS:
+    if board.lag_seconds > MOST_LAG_SECONDS and not command.emergency:
         raise BadCommand("overloaded")
     if not board.kit.lines.has(command.tenant, command.user, command.line):
         raise BadCommand("no-line")
@@ -263,7 +270,7 @@ async def _place(board: Switchboard, command: PlaceCall) -> None:
     if command.device is Device.DESK:
         board.kit.lines.desk_of(call)
     try:
-        await board.begin(call, outbound.place(board.kit, call, command))
+        await board.begin(call, outbound.place(board.kit, call, command), unkept=command.emergency)
     except OSError:
         log.error("a call cannot be placed: the disk refuses", extra={"call": command.call})
         raise BadCommand("overloaded") from None

@@ -10,6 +10,7 @@ import random
 import stat
 import subprocess
 import sys
+import threading
 import time
 import wave
 from collections import defaultdict
@@ -25,6 +26,7 @@ from telephony import journal as journal_module
 from telephony.calls.switchboard import Switchboard
 from telephony.errors import ParseError
 from telephony.journal import Journal, commit_at_last
+from telephony.leg import Signal
 from telephony.media import spool as spool_module
 from telephony.media import tones
 from telephony.media.frame import Frame
@@ -301,6 +303,55 @@ async def test_on_a_full_disk_new_calls_are_refused_and_the_end_of_one_waits(
     assert (await x.ended("c1"))["outcome"] is Outcome.COMPLETED
     await until(lambda: not x.board.live)
     assert (await x.board.command(place("c2"))).accepted
+
+
+async def test_a_call_that_is_answered_on_a_full_disk_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, x = Refusing(monkeypatch), exchange(Journal(tmp_path / "log"))
+    assert (await x.board.command(place())).accepted
+    call = await x.call("c1")
+    await until(lambda: call.media == "wanted")
+    answer = asyncio.ensure_future(call.take_offer("opus PCMU PCMA"))
+    peer = await x.lines.dialled.get()
+    disk.full = True
+    peer.events.put(Signal.ANSWERED)
+    assert await asyncio.wait_for(answer, 5) == "PCMU"
+    await until(lambda: disk.refused >= 2)  # the dialog and the answer
+    await asyncio.sleep(0.05)
+    assert call.state == "active" and x.board.live
+    call.hang_up()
+    disk.full = False
+    assert (await x.ended("c1"))["outcome"] is Outcome.COMPLETED
+
+
+async def test_an_emergency_call_is_placed_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, x = Refusing(monkeypatch), exchange(Journal(tmp_path / "log"))
+    disk.full, x.board.lag_seconds = True, 1.0
+    assert not (await x.board.command(place("c0"))).accepted
+    call, _ = await connected(x, place(emergency=True))
+    call.hang_up()
+    disk.full = False
+    assert (await x.ended("c1"))["outcome"] is Outcome.COMPLETED
+
+
+async def test_a_cancelled_commit_is_not_overtaken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, started = Journal(tmp_path / "log"), threading.Event()
+    honest = Journal.commit
+
+    def slow(self: Journal, put: Any = None, drop: Any = ()) -> None:
+        if put:
+            started.set()
+            time.sleep(0.2)
+        honest(self, put, drop)
+
+    monkeypatch.setattr(Journal, "commit", slow)
+    keeping = asyncio.ensure_future(journal.keep({"call/c1": {}}))
+    await asyncio.to_thread(started.wait, 5)
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    await journal.keep(None, ["call/c1"])
+    await asyncio.sleep(0.4)
+    assert not Journal(tmp_path / "log").items("call/")
 
 
 async def test_a_recording_that_a_kill_would_lose_is_not_begun_and_the_call_goes_on(
