@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 
 from addon.config import Config
 from addon.wiring import build_app, build_queue, settle_memory
+from contract import log_lines
 
 config = Config.from_env(os.environ)
+lines = log_lines.handler(sys.stderr, config.log_format, config.cloud.project if config.cloud else "")
+log_lines.set_up(lines, ("addon", "cards", "contract"), logging.INFO, logging.WARNING)
 app = build_app(config)
 if config.cloud is None:
     build_queue(config).start()

@@ -16,6 +16,7 @@ from addon.doors.cards import MAX_BODY_BYTES, BadBody, CardDoor
 from addon.doors.google import Keys, NotGoogle, Verifier
 from addon.doors.headers import SafeHeaders
 from addon.doors.playback import PlayLinks
+from addon.doors.request_log import register as log_requests
 from addon.doors.sign_in import SignInDoor
 from addon.doors.tasks import JOBS, TaskDoor
 from addon.doors.tasks import MAX_BODY_BYTES as MAX_TASK_BYTES
@@ -38,6 +39,7 @@ def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys, queue
     """The add-on over these ports; building it reads and writes nothing. `queue_keys` are the local queue's; on App Engine only Google's count."""
     app = Flask("addon", static_folder=None, template_folder="pages/templates")
     app.config["MAX_CONTENT_LENGTH"] = 9_000_000
+    log_requests(app)
     verifier = Verifier(keys, config.issuers, config.service_account, config.oauth_client_id, ports.now)
     _card_routes(app, CardDoor(config, verifier, tenancy, ports))
     _telephony_routes(app, TelephonyDoor(config, tenancy, ports))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from contract.log_lines import FORMATS
+
 PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
 GOOGLE_ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -38,6 +40,7 @@ SETTINGS = (
     ("GMAIL_API_URL", "URL", "`https://gmail.googleapis.com`", "the Gmail API"),
     ("PEOPLE_API_URL", "URL", "`https://people.googleapis.com`", "the People API"),
     ("GOOGLE_ISSUER", "issuer", "empty", "a further issuer of tokens; read with DEV=1 only"),
+    ("LOG_FORMAT", "`plain` or `json`", "`plain`; `json` on App Engine", "how log lines are written to standard error: for people, or as Cloud Logging reads them"),
     ("DEV", "1 or empty", "empty", "a laptop: http on loopback, cookies without Secure, a PBX on loopback; refused on App Engine and off loopback"),
     ("GAE_ENV", "set by App Engine", "empty", "nothing is for you to set: it chooses Firestore, Cloud Storage and Cloud Tasks, and forbids DEV=1, the local queue and every emulator"),
     ("GOOGLE_CLOUD_PROJECT", "set by App Engine", "empty", "the project of Firestore; read on App Engine only"),
@@ -93,6 +96,7 @@ class Config:
     tasks_service_account: str
     queue_key_file: Path | None
     sweep_seconds: int
+    log_format: str = "plain"
     cloud: Cloud | None = None
 
     @property
@@ -125,6 +129,9 @@ class Config:
             problems.append("TASKS_SERVICE_ACCOUNT must be the address of the account that the task queue signs with")
         cloud = _cloud(env, problems) if env.get("GAE_ENV") else None
         sweep_seconds = _whole(env, "SWEEP_SECONDS", "60", range(1, 3601), problems)
+        log_format = env.get("LOG_FORMAT", "json" if env.get("GAE_ENV") else "plain")
+        if log_format not in FORMATS:
+            problems.append(f"LOG_FORMAT must be one of {', '.join(FORMATS)}")
         keys = _keys(keys_file, problems)
         if problems:
             raise BadConfig("; ".join(problems))
@@ -149,6 +156,7 @@ class Config:
             tasks_service_account=account,
             queue_key_file=None if env.get("GAE_ENV") else Path(keys_file).parent / "queue-key.pem",
             sweep_seconds=sweep_seconds,
+            log_format=log_format,
             cloud=cloud,
         )
 

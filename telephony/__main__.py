@@ -37,12 +37,12 @@ async def _serve(config: Config) -> None:
 
 def main() -> int:
     """The exit status: 2 for settings that cannot be used, 1 for an error."""
-    logs.set_up(sys.stderr)
     try:
         config = read_config(os.environ)
     except BadConfig as error:
         print("telephony cannot start:", *error.problems, sep="\n  ", file=sys.stderr)
         return 2
+    logs.set_up(sys.stderr, style=config.log_format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
         try:
             runner.run(_serve(config))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from contract.log_lines import FORMATS
 from contract.wire import Keys
 
 _KEY_BYTES = 32
@@ -23,6 +24,7 @@ SETTINGS = (
     ("ADVERTISED_IP", "IP address", "required; `127.0.0.1` with DEV=1", "the address that PBXs send to"),
     ("DATA_DIR", "folder", "`.data`", "journal, outbox, sealed lines and recordings that are not stored yet"),
     ("KEYS_FILE", "file", "`.keys/keys.json`", "the add-on's own: four of its purposes are read"),
+    ("LOG_FORMAT", "`plain` or `json`", "`plain`", "how log lines are written to standard error: for people, or as Cloud Logging reads them"),
     ("DEV", "1 or empty", "empty", "a laptop: PBXs on loopback, http; refused on App Engine and off loopback"),
     ("GAE_ENV", "set by App Engine", "empty", "nothing is for you to set: it forbids DEV=1"),
 )  # fmt: skip
@@ -49,6 +51,7 @@ class Config:
     dev: bool
     advertised_ip: str
     keys: Mapping[str, Keys] = field(repr=False)
+    log_format: str = "plain"
 
 
 def is_loopback(host: str) -> bool:
@@ -115,6 +118,9 @@ def read_config(env: Mapping[str, str]) -> Config:
     bind = env.get("BIND", "127.0.0.1")
     addon_url = _url(env, "ADDON_URL", problems)
     origin = _url(env, "ALLOWED_ORIGIN", problems)
+    log_format = env.get("LOG_FORMAT", "plain")
+    if log_format not in FORMATS:
+        problems.append(f"LOG_FORMAT: one of {', '.join(FORMATS)} is needed")
     if dev and (env.get("GAE_ENV") or not is_loopback(bind)):
         problems.append("DEV: only on loopback and never on App Engine")
     if not dev and addon_url.startswith("http:"):
@@ -127,6 +133,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         data_dir=Path(env.get("DATA_DIR", ".data")),
         dev=dev,
         advertised_ip=_advertised(env, dev, problems),
+        log_format=log_format,
         keys=_keys(Path(env.get("KEYS_FILE", ".keys/keys.json")), problems),
     )
     if problems:

@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from contract import wire
+from contract import log_lines, wire
 from contract.calls import CallId, Device, Party, RecordingPlan, RecordingRule
 from contract.commands import PlaceCall
 from contract.numbers import TenantId
@@ -390,11 +390,11 @@ def test_an_error_is_shown_by_kind_and_place_and_its_causes_too() -> None:
             raise KeyError("number-canary") from error
     except KeyError:
         record = logging.getLogger("x").makeRecord("x", logging.ERROR, "f", 1, "text", (), sys.exc_info(), extra={"call": "c1", "pii.callee": "+1", "other": "x"})  # fmt: skip
-    shown = logs.PlainFormatter().format(record)
+    shown = log_lines.PlainFormatter().format(record)
     assert "canary" not in shown and "+1" not in shown and " call=c1" in shown
     assert shown.index("builtins.ValueError") < shown.index("builtins.KeyError") and "test_logs.py" in shown
     group = logging.getLogger("x").makeRecord("x", logging.ERROR, "f", 1, "t", (), (ExceptionGroup, ExceptionGroup("canary", [OSError(28, "canary")]), None))  # fmt: skip
-    assert "OSError ENOSPC" in logs.PlainFormatter().format(group)
+    assert "OSError ENOSPC" in log_lines.PlainFormatter().format(group)
 
 
 def test_secrets_are_not_in_the_picture_of_what_holds_them() -> None:
