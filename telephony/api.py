@@ -45,6 +45,7 @@ class Api:
     parts: Callable[[], dict[str, str]]
     now: Callable[[], float] = time.time
     nonces: SpentNonces = field(default_factory=SpentNonces)
+    on_command: Callable[[str, CommandResult], None] = lambda _name, _result: None
 
     async def _proven(self, request: web.Request) -> bytes:
         body = await request.read()
@@ -66,6 +67,7 @@ class Api:
         except wire.BadWire:
             raise web.HTTPBadRequest() from None
         result: CommandResult = await self.board.command(command)
+        self.on_command(type(command).__name__, result)
         return web.json_response({"accepted": result.accepted, "reason": result.reason})
 
     async def presence(self, request: web.Request) -> web.Response:

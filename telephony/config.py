@@ -24,6 +24,7 @@ SETTINGS = (
     ("ADVERTISED_IP", "IP address", "required; `127.0.0.1` with DEV=1", "the address that PBXs send to"),
     ("DATA_DIR", "folder", "`.data`", "journal, outbox, sealed lines and recordings that are not stored yet"),
     ("KEYS_FILE", "file", "`.keys/keys.json`", "the add-on's own: four of its purposes are read"),
+    ("METRICS_PORT", "port", "empty: none", "GET /metrics for Prometheus, on 127.0.0.1 alone"),
     ("LOG_FORMAT", "`plain` or `json`", "`plain`", "how log lines are written to standard error: for people, or as Cloud Logging reads them"),
     ("DEV", "1 or empty", "empty", "a laptop: PBXs on loopback, http; refused on App Engine and off loopback"),
     ("GAE_ENV", "set by App Engine", "empty", "nothing is for you to set: it forbids DEV=1"),
@@ -52,6 +53,7 @@ class Config:
     advertised_ip: str
     keys: Mapping[str, Keys] = field(repr=False)
     log_format: str = "plain"
+    metrics_port: int = 0
 
 
 def is_loopback(host: str) -> bool:
@@ -91,10 +93,9 @@ def _url(env: Mapping[str, str], name: str, problems: list[str]) -> str:
     return text
 
 
-def _port(env: Mapping[str, str], problems: list[str]) -> int:
-    text = env.get("TELEPHONY_PORT", "8082")
+def _port(name: str, text: str, problems: list[str]) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
-        problems.append("TELEPHONY_PORT: a number from 0 to 65535 is needed")
+        problems.append(f"{name}: a number from 0 to 65535 is needed")
         return 0
     return int(text)
 
@@ -126,7 +127,7 @@ def read_config(env: Mapping[str, str]) -> Config:
     if not dev and addon_url.startswith("http:"):
         problems.append("ADDON_URL: https is needed outside DEV=1")
     config = Config(
-        port=_port(env, problems),
+        port=_port("TELEPHONY_PORT", env.get("TELEPHONY_PORT", "8082"), problems),
         bind=bind,
         addon_url=addon_url,
         allowed_origin=origin,
@@ -134,6 +135,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         dev=dev,
         advertised_ip=_advertised(env, dev, problems),
         log_format=log_format,
+        metrics_port=_port("METRICS_PORT", env.get("METRICS_PORT", "") or "0", problems),
         keys=_keys(Path(env.get("KEYS_FILE", ".keys/keys.json")), problems),
     )
     if problems:

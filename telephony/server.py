@@ -29,6 +29,7 @@ from telephony.calls.switchboard import Switchboard
 from telephony.calls.uploads import Rendered, Uploader
 from telephony.config import Config
 from telephony.journal import Journal
+from telephony.metrics import Meters, serve_metrics
 from telephony.outbox import Outbox
 from telephony.sealed import SealedCache
 
@@ -112,12 +113,17 @@ async def serve(
             uploader.wake()
 
         board.on_ended = ended
+        meters = Meters(board, box.waiting, lambda: len(journal.items(uploads.PREFIX)))
+        board.on_over = meters.ended
         board.remember(CallId(key.removeprefix("call/")) for key in journal.items("call/"))
         recover(journal, now=journal.alive_at or time.time())
-        runner = web.AppRunner(_application(config, board, box), handler_cancellation=True, access_log_class=RouteLog)
+        runner = web.AppRunner(
+            _application(config, board, box, meters), handler_cancellation=True, access_log_class=RouteLog
+        )
         await runner.setup()
         site = web.TCPSite(runner, config.bind, config.port)
         await site.start()
+        watched = await serve_metrics(meters, config.metrics_port) if config.metrics_port else None
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(work)
@@ -135,6 +141,8 @@ async def serve(
             await stop.wait()
             await board.close()
             await runner.cleanup()
+            if watched is not None:
+                await watched.cleanup()
             for task in tasks:
                 task.cancel()
         await asyncio.to_thread(parts.close)
@@ -169,9 +177,11 @@ async def _sweep(journal: Journal, parts: Carriers) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-def _application(config: Config, board: Switchboard, box: Outbox) -> web.Application:
+def _application(config: Config, board: Switchboard, box: Outbox, meters: Meters) -> web.Application:
     nonces, tickets = SpentNonces(), SpentNonces()
-    api = Api(board, config.keys["addon-to-telephony"], lambda: _parts(board, box), nonces=nonces)
+    api = Api(
+        board, config.keys["addon-to-telephony"], lambda: _parts(board, box), nonces=nonces, on_command=meters.commanded
+    )
     door = PhoneDoor(board, config.keys["tickets"], config.allowed_origin, tickets.spend, time.time, time.monotonic)
     return build(api, door)
 

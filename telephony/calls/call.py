@@ -25,6 +25,8 @@ NEXT: dict[CallState, frozenset[CallState]] = {
     CallState.ENDED: frozenset(),
 }
 
+_FAR_PARTY_THERE = frozenset({CallState.RINGING, CallState.EARLY, CallState.ACTIVE})
+
 
 class CallOver(Exception):
     """Ends the call's script with an outcome."""
@@ -108,10 +110,12 @@ class Call:
     offer_came: asyncio.Event = field(default_factory=asyncio.Event)
     picked_up: asyncio.Event = field(default_factory=asyncio.Event)
     wish: asyncio.Future[CallOver] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    rang_after_seconds: float | None = None
     _answered_monotonic: float | None = None
+    _began_monotonic: float = 0.0
 
     def __post_init__(self) -> None:
-        self.started_at = self.clock.wall()
+        self.started_at, self._began_monotonic = self.clock.wall(), self.clock.monotonic()
         self.recording_rule = self.recording_plan.rule
 
     def to(self, state: CallState) -> None:
@@ -122,6 +126,8 @@ class Call:
             raise ValueError(f"{self.state} cannot become {state}")
         if state is CallState.ACTIVE and self.answered_at is None:
             self.answered_at, self._answered_monotonic = self.clock.wall(), self.clock.monotonic()
+        if self.rang_after_seconds is None and state in _FAR_PARTY_THERE:
+            self.rang_after_seconds = self.clock.monotonic() - self._began_monotonic
         self.state = state
         self.on_change(self)
 

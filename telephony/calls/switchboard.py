@@ -59,6 +59,7 @@ class Switchboard:
     kit: Kit
     phones: Phones
     on_ended: Callable[[], None] = lambda: None
+    on_over: Callable[[Call], None] = lambda _: None
     lag_seconds: float = 0.0
     gone_grace_seconds: float = 30.0
     live: dict[CallId, Call] = field(default_factory=dict)
@@ -170,6 +171,7 @@ class Switchboard:
         ended = outbox.stored(call.ended_event())
         await commit_at_last(self.kit.journal, ended, [f"call/{call.id}", *dialogs])
         self.live.pop(call.id, None)
+        self.on_over(call)
         self.on_ended()
 
     async def invited(self, tenant: TenantId, line: LineId, registration: Registration, caller: Leg) -> None:

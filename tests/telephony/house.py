@@ -44,6 +44,7 @@ class AddonStandIn:
     objects: dict[str, bytearray] = field(default_factory=dict)
     upload_token: str = "t"
     away: bool = False
+    metrics_port: int = 0
     server: TestServer = field(init=False)
 
     def keys(self, purpose: str) -> wire.Keys:
@@ -109,7 +110,9 @@ class AddonStandIn:
 
     def config(self, data_dir: Path) -> Config:
         keys = {purpose: self.keys(purpose) for purpose in PURPOSES}
-        return Config(0, "127.0.0.1", self.url, self.url, data_dir, True, "127.0.0.1", keys)
+        return Config(
+            0, "127.0.0.1", self.url, self.url, data_dir, True, "127.0.0.1", keys, metrics_port=self.metrics_port
+        )
 
     def environment(self, data_dir: Path, port: int) -> dict[str, str]:
         """Settings of `python -m telephony`."""

@@ -179,6 +179,9 @@ async def scene(tmp_path: Path, logged: io.StringIO) -> AsyncIterator[Scene]:
     far, addon = FarEnd(password=C["SIP password"], script=answers), AddonStandIn(upload_token=C["upload token"])
     await far.start()
     addon.lines = [line(far.agent.port, C["SIP password"])]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        addon.metrics_port = free.getsockname()[1]
     addon.plan = RoutePlan(ALICE, C["name of the caller"], RecordingPlan(True, RecordingRule.RECORDED, "en"))
     await addon.start()
     asyncio.get_running_loop().set_exception_handler(logs.loop_met_error)
@@ -225,7 +228,10 @@ async def test_whole_calls_leave_no_canary_in_logs_or_names(
     await until(lambda: inbound in scene.addon.ended(), 10)
     await second.close()
     kept |= contents(tmp_path)
-    text = logged.getvalue()
+    async with scene.http.get(f"http://127.0.0.1:{scene.addon.metrics_port}/metrics") as answer:
+        watched = await answer.text()
+    text = logged.getvalue() + watched
+    assert 'calls_ended_total{device="browser",direction="outbound",outcome="completed"} 1.0' in watched
     assert "POST /commands 200" in text
     assert found_in(text + "\n".join(kept), scene.addon, scene.phone.tickets) == []
     allowed = {name for name in CANARIES if name.startswith(("dialled", "number of", "name of"))}
