@@ -23,6 +23,7 @@ ACTIONS: dict[Action, Handler] = {
     Action.OPEN_SETTINGS: home.open_settings,
     Action.OPEN_RECORDING: calls.open_recording,
     Action.HANG_UP: calls.hang_up,
+    Action.FOLLOW_CALL: calls.follow,
     Action.CHOOSE_DEVICE: home.choose_device,
     Action.SHOW_PERSON: people.show_person,
     Action.SHOW_RECENT: calls.recent,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from addon.domain.call_record import CallRecord
 from addon.domain.dialing import DialPlan
-from addon.domain.presence import Presence
+from addon.domain.presence import LiveCall, Presence
 from addon.domain.recordings import Recording
-from cards.parts import call_button, how_it_went, recording_rows, way_of, will_rows
+from cards.parts import call_button, how_it_went, live_row, recording_rows, way_of, will_rows
 from cards.surface import Action
 from cards.text import Texts, escaped, plain, sentence, shown_number
 from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextParagraph, Widget, section
@@ -76,9 +76,31 @@ def call_card(
     )
 
 
-def calling_card(shown: str, plan: DialPlan, *, texts: Texts, call: str = "") -> Card:
+def _follow(call: str, texts: Texts) -> Button:
+    return Button(texts.t("home.refresh"), Do(Action.FOLLOW_CALL, {"call": call}))
+
+
+def _end_or_follow(call: str, texts: Texts) -> ButtonList:
+    hang_up = Button(texts.t("call.hang_up"), Do(Action.HANG_UP, {"call": call, "follow": "1"}), danger=True)
+    return ButtonList((hang_up, _follow(call, texts)))
+
+
+def calling_card(shown: str, plan: DialPlan, *, texts: Texts, call: str) -> Card:
     """What happens now that the number was clicked."""
-    hang_up = Button(texts.t("call.hang_up"), Do(Action.HANG_UP, {"call": call}), danger=True) if call else None
-    refresh = Button(texts.t("home.refresh"), Do(Action.REFRESH))
-    buttons = ButtonList(tuple(b for b in (hang_up, refresh) if b))
+    buttons = _end_or_follow(call, texts)
     return Card("calling", texts.t("call.calling", who=shown), (section(*will_rows(plan, texts)), section(buttons)))
+
+
+def live_card(call: LiveCall, *, texts: Texts) -> Card:
+    """How a call that is up stands now."""
+    return Card(
+        "live",
+        plain(call.peer.name, 60) or plain(shown_number(call.peer.address)) or texts.t("call.withheld"),
+        (section(live_row(call, texts)), section(_end_or_follow(call.call, texts))),
+    )
+
+
+def ended_card(call: str, *, texts: Texts) -> Card:
+    """A call that is over and whose record is still on the way."""
+    words = TextParagraph(texts.html("call.ended"))
+    return Card("ended", texts.t("notice.hung_up"), (section(words, ButtonList((_follow(call, texts),))),))

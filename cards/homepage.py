@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from addon.domain.call_record import CallRecord
-from addon.domain.presence import LiveCall, Presence
+from addon.domain.presence import Presence
 from addon.domain.tenant import Settings, User
-from cards.parts import call_button, call_row, party_name, phone_button, settings_button
+from cards.parts import call_button, call_row, live_row, phone_button, settings_button
 from cards.surface import Action
 from cards.text import Texts, plain
-from cards.widgets import Button, ButtonList, Card, DecoratedText, Do, TextInput, TextParagraph, Widget, section
-from contract.calls import Direction
+from cards.widgets import (
+    Button,
+    ButtonList,
+    Card,
+    DecoratedText,
+    Do,
+    Section,
+    TextInput,
+    TextParagraph,
+    Widget,
+    section,
+)
 
 
-def _live(call: LiveCall, texts: Texts) -> DecoratedText:
-    state = texts.html(f"state.{call.state.value}")
-    bottom = texts.html("home.recording_now") if call.recording else ""
-    hang_up = Button(texts.t("call.hang_up"), Do(Action.HANG_UP, {"call": call.call}))
-    top = f"{state} · {texts.duration(call.seconds)}" if call.seconds else state
-    way = "call-in" if call.direction is Direction.INBOUND else "call-out"
-    return DecoratedText(f"<b>{party_name(call.peer, texts)}</b>", top, bottom, way, button=hang_up)
+def _live(presence: Presence | None, texts: Texts) -> Section:
+    """The calls that are up; none leaves no section."""
+    calls = presence.calls if presence else ()
+    if not calls:
+        return section()
+    rows = [live_row(c, texts, Button(texts.t("call.hang_up"), Do(Action.HANG_UP, {"call": c.call}))) for c in calls]
+    refresh = ButtonList((Button(texts.t("home.refresh"), Do(Action.REFRESH)),))
+    return section(*rows, refresh, header=texts.t("home.live"))
 
 
 def _reach(presence: Presence | None, texts: Texts) -> DecoratedText:
@@ -54,7 +65,6 @@ def homepage_card(
     texts: Texts,
 ) -> Card:
     """Shown when no message is open."""
-    live = [_live(call, texts) for call in presence.calls] if presence else []
     rows: list[Widget] = [call_row(r, texts.when(r.started_at, now=now), texts=texts) for r in recent[:5]]
     dial = TextInput("to", texts.t("home.dial"), hint=texts.t("home.dial_hint"))
     call = call_button("", settings.device, presence, texts.t("call.call"), primary=True)
@@ -63,7 +73,7 @@ def homepage_card(
         "home",
         texts.t("home.title", name=plain(user.name, 40) or user.email),
         (
-            section(*live, header=texts.t("home.live") if live else ""),
+            _live(presence, texts),
             section(
                 _reach(presence, texts),
                 _with(user, settings, texts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from addon.domain.call_record import CallRecord
 from addon.domain.dialing import DialPlan
-from addon.domain.presence import Presence
+from addon.domain.presence import LiveCall, Presence
 from addon.domain.recordings import Recording
 from cards.surface import Action
 from cards.text import Texts, escaped, sentence, shown_number
@@ -60,6 +60,15 @@ def call_row(
         on_click=Do(Action.SHOW_CALL, {"call": record.call}),
         button=play_icon(recording, texts) if recording else None,
     )
+
+
+def live_row(call: LiveCall, texts: Texts, button: Button | None = None) -> DecoratedText:
+    """A call that is up: with whom, how far it is, since when, whether it is recorded."""
+    state = texts.html(f"state.{call.state.value}")
+    bottom = texts.html("home.recording_now") if call.recording else ""
+    top = f"{state} · {texts.duration(call.seconds)}" if call.seconds else state
+    way = "call-in" if call.direction is Direction.INBOUND else "call-out"
+    return DecoratedText(f"<b>{party_name(call.peer, texts)}</b>", top, bottom, way, button=button)
 
 
 def play_icon(recording: Recording, texts: Texts) -> Button:

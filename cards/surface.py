@@ -31,6 +31,7 @@ class Action(StrEnum):
     OPEN_SETTINGS = "settings.open"
     OPEN_RECORDING = "recording.open"
     HANG_UP = "call.hangup"
+    FOLLOW_CALL = "call.follow"
     CHOOSE_DEVICE = "device.choose"
     SHOW_PERSON = "person.show"
     SHOW_RECENT = "recent.show"

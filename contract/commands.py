@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contract.calls import CallId, Device, Party, RecordingPlan
+from contract.events import CallEnded
 from contract.lines import LineConfig
 from contract.numbers import LineId, TenantId, UserId
 
@@ -79,7 +80,11 @@ Command = PlaceCall | HangUp | HoldCall | StopRecording | PutLine | EndSessions
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """`accepted` is false with a `reason` from: unknown-call, no-line, line-down, no-device, overloaded, bad-state."""
+    """`accepted` is false with a `reason` from: unknown-call, no-line, line-down, no-device, overloaded, bad-state.
+
+    `ended` is how the call went when the command ended it at once; the same event comes through the outbox too.
+    """
 
     accepted: bool
     reason: str = ""
+    ended: CallEnded | None = None

@@ -68,7 +68,8 @@ class Api:
             raise web.HTTPBadRequest() from None
         result: CommandResult = await self.board.command(command)
         self.on_command(type(command).__name__, result)
-        return web.json_response({"accepted": result.accepted, "reason": result.reason})
+        ended = {"ended": wire.dumps(result.ended).decode()} if result.ended else {}
+        return web.json_response({"accepted": result.accepted, "reason": result.reason, **ended})
 
     async def presence(self, request: web.Request) -> web.Response:
         """GET /presence/{tenant}/{user}: webphone, line and live calls."""

@@ -13,7 +13,7 @@ from addon.domain.people import FoundNumber, Person, Source
 from addon.domain.presence import LiveCall, Presence
 from addon.domain.recordings import Recording
 from addon.domain.tenant import Settings, Tenant, User
-from cards.call import call_card, calling_card
+from cards.call import call_card, calling_card, ended_card, live_card
 from cards.compose import compose_card
 from cards.consent import consent_card
 from cards.contact import add_contact_card
@@ -75,6 +75,10 @@ class Sample:
         """A recording of nobody known, under a legal hold."""
         return self.recording(call=CallId("c2"), peer=Party("", ""), purge_at=NOW, holds=("h",))
 
+    def live(self) -> LiveCall:
+        """A call that is up."""
+        return LiveCall(CallId("l"), Direction.INBOUND, CallState.ACTIVE, Party(E164, self.name), 70, True)
+
     def records(self) -> list[CallRecord]:
         """Every outcome both ways, newest first, some of them days ago."""
         ways = [(outcome, way) for outcome in Outcome for way in Direction]
@@ -132,7 +136,7 @@ def _people(sample: Sample) -> dict[str, Card]:
 
 
 def _home(sample: Sample) -> dict[str, Card]:
-    live = LiveCall(CallId("l"), Direction.INBOUND, CallState.ACTIVE, Party(E164, sample.name), 70, True)
+    live = sample.live()
     ringing = replace(live, state=CallState.RINGING, seconds=0, recording=False)
     nobody = User(UserId("b"), TenantId("acme"), "b@acme.example", "")
 
@@ -166,6 +170,8 @@ def _calls(sample: Sample) -> dict[str, Card]:
         "call-missed": call_card(missed, None, Device.DESK, None, now=NOW, texts=texts),
         "call-withheld": call_card(withheld, None, Device.BROWSER, here, now=NOW, texts=texts),
         "calling": calling_card("+593 98 765 4321", plan(), texts=texts, call="c9"),
+        "live": live_card(sample.live(), texts=texts),
+        "ended": ended_card("c9", texts=texts),
         "calling-desk": calling_card("1002", plan(recording=NO, device=Device.DESK), texts=texts, call="c9"),
         "recording": recording_card(recording, records[0], now=NOW, texts=texts),
         "recording-cut": recording_card(cut, records[0], now=NOW, texts=texts),

@@ -16,6 +16,7 @@ from addon.ports.telephony import TelephonyAway
 from contract import wire
 from contract.calls import CallId, CallState, Direction, Party
 from contract.commands import Command, CommandResult
+from contract.events import CallEnded
 from contract.numbers import TenantId, UserId
 
 TIMEOUT_SECONDS = 2.0
@@ -75,7 +76,11 @@ class TelephonyHttp:
     def send(self, command: Command) -> CommandResult:
         """POST /commands."""
         raw = self._command(wire.dumps(command))
-        return CommandResult(bool(raw["accepted"]), str(raw.get("reason", "")))
+        try:
+            ended = wire.loads(str(raw["ended"]).encode(), CallEnded) if raw.get("ended") else None
+            return CommandResult(bool(raw["accepted"]), str(raw.get("reason", "")), ended)
+        except (KeyError, TypeError, AttributeError, wire.BadWire) as error:
+            raise TelephonyAway("an unreadable answer") from error
 
     def presence(self, tenant: TenantId, user: UserId) -> Presence:
         """GET /presence/{tenant}/{user}."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from addon.domain.call_record import CallRecord
 from addon.domain.consent import ConsentKind
 from addon.domain.dialing import DialPlan, Verdict, e164_of
 from addon.errors import Gone, PartAway
-from addon.handlers.home import settings_of
+from addon.handlers.home import home_of, settings_of
 from addon.handlers.request import Request
 from addon.ports.telephony import TelephonyAway
 from addon.usecases.decide_consent import decide_consent
+from addon.usecases.fold_events import keep_call
 from addon.usecases.forget_recording import forget_recording
 from addon.usecases.place_call import needs_consent, place_call, plan_call
-from cards.call import call_card, calling_card
+from cards.call import call_card, calling_card, ended_card, live_card
 from cards.consent import consent_card
-from cards.homepage import homepage_card
 from cards.problem import no_phone_card, problem_card
 from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
 from cards.reply import OpenPage, PopThen, PopToRoot, Push, Reply, Update
 from cards.surface import Action, Page
-from cards.widgets import Do
+from cards.widgets import Card, Do
 from contract.calls import CallId, Device
 from contract.commands import HangUp
 
@@ -80,12 +81,30 @@ def hang_up(request: Request) -> Reply:
         done = request.ports.telephony.send(HangUp(request.call(), request.tenant.id, request.user.id))
     except TelephonyAway as error:
         raise PartAway from error
+    if done.ended is not None:
+        keep_call(done.ended, request.tenant, request.store)
     notice = "notice.hung_up" if done.accepted else "notice.call_over"
-    recent = request.store.calls.latest(request.user.id, limit=5)
-    card = homepage_card(
-        request.user, request.presence(), recent, request.settings, now=request.now, texts=request.texts
-    )
+    card = _followed(request) if request.parameter("follow") else home_of(request)
     return Update(card, request.texts.t(notice))
+
+
+def follow(request: Request) -> Reply:
+    """The call that was placed, as it is now."""
+    return Update(_followed(request))
+
+
+def _followed(request: Request) -> Card:
+    """A live call, a finished one with how it went, or that it is over while its record is on the way."""
+    record = request.store.calls.get(request.user.id, request.call())
+    if record is not None:
+        return _finished(request, record)
+    presence = request.presence()
+    if presence is None:
+        raise PartAway
+    live = next((call for call in presence.calls if call.call == request.call()), None)
+    if live is None:
+        return ended_card(request.call(), texts=request.texts)
+    return live_card(live, texts=request.texts)
 
 
 def recent(request: Request) -> Reply:
@@ -100,13 +119,16 @@ def show_call(request: Request) -> Reply:
     record = request.store.calls.get(request.user.id, request.call())
     if record is None:
         raise Gone
+    return Push(_finished(request, record))
+
+
+def _finished(request: Request, record: CallRecord) -> Card:
     recording = request.store.recordings.get(request.user.id, record.call)
     e164 = e164_of(record.peer.address, request.tenant.region)
     blocked = request.store.blocks.is_blocked(request.user.id, e164) if e164 else None
-    card = call_card(
+    return call_card(
         record, recording, request.settings.device, request.presence(), blocked, now=request.now, texts=request.texts
     )
-    return Push(card)
 
 
 def show_recording(request: Request) -> Reply:

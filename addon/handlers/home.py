@@ -19,7 +19,8 @@ from cards.widgets import Card
 from contract.calls import Device
 
 
-def _home(request: Request) -> Card:
+def home_of(request: Request) -> Card:
+    """The homepage card as things are now."""
     recent = request.store.calls.latest(request.user.id, limit=5)
     return homepage_card(
         request.user, request.presence(), recent, request.settings, now=request.now, texts=request.texts
@@ -28,12 +29,12 @@ def _home(request: Request) -> Card:
 
 def opened(request: Request) -> Reply:
     """The homepage trigger."""
-    return Push(_home(request))
+    return Push(home_of(request))
 
 
 def refresh(request: Request) -> Reply:
     """The same card again, as things are now."""
-    return Update(_home(request))
+    return Update(home_of(request))
 
 
 def choose_device(request: Request) -> Reply:
@@ -46,7 +47,7 @@ def choose_device(request: Request) -> Reply:
     except Stale:
         notice = "problem.stale"
     now = request.with_settings(request.store.settings.get(request.user.id))
-    return Update(_home(now), now.texts.t(notice))
+    return Update(home_of(now), now.texts.t(notice))
 
 
 def settings_of(request: Request) -> Card:

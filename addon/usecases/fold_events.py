@@ -12,6 +12,7 @@ from addon.errors import Gone
 from addon.ports.objects import NoObject
 from addon.ports.outside import Ports
 from addon.store.tenancy import Tenancy
+from addon.store.tenants import TenantStore
 from contract.calls import Party
 from contract.events import CallEnded, Event, LineStatus, RecordingFailed, RecordingReady
 
@@ -29,7 +30,7 @@ def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
         raise Gone
     match event:
         case CallEnded():
-            _call_ended(event, tenant, tenancy)
+            keep_call(event, tenant, tenancy.of(event.tenant))
         case RecordingReady():
             _recording_ready(event, tenant, tenancy, ports)
         case RecordingFailed(call=call, user=user, reason=reason):
@@ -38,9 +39,8 @@ def fold(event: Event, tenancy: Tenancy, ports: Ports) -> None:
             assert_never(event)
 
 
-def _call_ended(event: CallEnded, tenant: Tenant, tenancy: Tenancy) -> None:
-    """A number is kept as E.164 however the PBX wrote it, so that calls with one party are found together."""
-    store = tenancy.of(event.tenant)
+def keep_call(event: CallEnded, tenant: Tenant, store: TenantStore) -> None:
+    """Store a finished call, once; its number as E.164 however the PBX wrote it, so that calls with one party are found together."""
     address = e164_of(event.peer.address, tenant.region) or event.peer.address[:MAX_PARTY_CHARS]
     peer = Party(address, event.peer.name[:MAX_PARTY_CHARS])
     record = CallRecord(

@@ -152,6 +152,11 @@ class Call:
         self.recording = "stopped" if self.recording in {"on", "announcing"} else self.recording
         self.to(CallState.ENDED)
 
+    @property
+    def ends(self) -> bool:
+        """It is over, or somebody ended it and the parties are being told."""
+        return self.outcome is not None or self.wish.done()
+
     def ask_end(self, outcome: Outcome) -> None:
         """Ask the script to end the call; the first wish counts."""
         if not self.wish.done():

@@ -26,6 +26,7 @@ from telephony.leg import Leg
 log = logging.getLogger(__name__)
 MOST_LAG_SECONDS = 0.05
 _REMEMBERED = 1000
+_END_SECONDS = 1.0
 
 
 def _outcome_of(error: BaseException) -> tuple[Outcome, int]:
@@ -87,10 +88,9 @@ class Switchboard:
         if row is None:
             return CommandResult(False, "bad-state")
         try:
-            await row(self, command)
+            return await row(self, command) or CommandResult(True)
         except BadCommand as error:
             return CommandResult(False, error.reason)
-        return CommandResult(True)
 
     def seq(self) -> int:
         """The number of the last snapshot."""
@@ -278,8 +278,13 @@ async def _place(board: Switchboard, command: PlaceCall) -> None:
         raise BadCommand("overloaded") from None
 
 
-async def _hang_up(board: Switchboard, command: HangUp) -> None:
-    board.mine((command.tenant, command.user), command.call).hang_up()
+async def _hang_up(board: Switchboard, command: HangUp) -> CommandResult:
+    """A party that is slow to answer its BYE is not waited for: then how the call went comes later."""
+    call = board.mine((command.tenant, command.user), command.call)
+    call.hang_up()
+    if ending := board._tasks.get(call.id):
+        await asyncio.wait({ending}, timeout=_END_SECONDS)
+    return CommandResult(True, ended=None if call.id in board.live else call.ended_event())
 
 
 async def _hold(board: Switchboard, command: HoldCall) -> None:
@@ -317,7 +322,7 @@ async def _end_sessions(board: Switchboard, command: EndSessions) -> None:
                 call.hang_up()
 
 
-COMMANDS: dict[type[Any], Callable[[Switchboard, Any], Awaitable[None]]] = {
+COMMANDS: dict[type[Any], Callable[[Switchboard, Any], Awaitable[CommandResult | None]]] = {
     PlaceCall: _place,
     HangUp: _hang_up,
     HoldCall: _hold,
@@ -328,7 +333,7 @@ COMMANDS: dict[type[Any], Callable[[Switchboard, Any], Awaitable[None]]] = {
 
 
 def presence(board: Switchboard, tenant: str, user: str) -> dict[str, Any]:
-    """What a card shows about a person now."""
+    """What a card shows about a person now; a call that was hung up is none of theirs any more."""
     person = (TenantId(tenant), UserId(user))
     registered, problem = board.kit.lines.status(*person)
     now = board.kit.clock.wall()
@@ -346,5 +351,6 @@ def presence(board: Switchboard, tenant: str, user: str) -> dict[str, Any]:
                 "recording": call.recording == "on",
             }
             for call in board.of(person)
+            if not call.ends
         ],
     }

@@ -18,6 +18,7 @@ from contract import wire
 from contract.calls import CallId
 from contract.commands import CommandResult, HangUp
 from contract.numbers import TenantId, UserId
+from tests.addon.app import test_following
 
 pytestmark = pytest.mark.loopback
 KEYS = wire.Keys({"k1": b"1" * 32})
@@ -121,6 +122,16 @@ def test_a_command_is_sent_once_whatever_happens(peer: Peer, telephony: Telephon
     assert [r.split(b" ")[0] for r in peer.requests] == [b"GET", b"POST"] and peer.connections == 2
     peer.answer = lambda _n: ok(b'{"accepted": false, "reason": "no-line"}')
     assert telephony.send(COMMAND) == CommandResult(False, "no-line")
+
+
+def test_how_a_call_went_comes_with_the_answer_and_nonsense_is_no_answer(peer: Peer, telephony: TelephonyHttp) -> None:
+    ended = test_following.ended("c1")
+    peer.answer = lambda _n: ok(json.dumps({"accepted": True, "ended": wire.dumps(ended).decode()}).encode())
+    assert telephony.send(COMMAND) == CommandResult(True, "", ended)
+    for nonsense in (b'{"accepted": true, "ended": "x"}', b'{"accepted": true, "ended": 7}', b"{}", b"[]", b"7"):
+        peer.answer = lambda _n, said=nonsense: ok(said)
+        with pytest.raises(TelephonyAway):
+            telephony.send(COMMAND)
 
 
 def test_a_command_that_certainly_did_not_arrive_is_told_apart(peer: Peer, telephony: TelephonyHttp) -> None:

@@ -17,7 +17,7 @@ from contract.numbers import Extension, TenantId, UserId
 from contract.route_plan import RoutePlan
 from telephony.calls.call import NEXT
 from telephony.calls.recovery import recover, say_byes
-from telephony.calls.switchboard import COMMANDS
+from telephony.calls.switchboard import COMMANDS, presence
 from telephony.journal import Journal
 from telephony.leg import Signal
 from tests.telephony.calls.fakes import ALICE, LINE, Exchange, ScriptedLeg, connected, exchange, place, until
@@ -421,3 +421,29 @@ async def test_a_caller_is_answered_once_a_kill_would_hang_him_up(x: Exchange, r
         await until(lambda: call.media == "wanted")
         await call.take_offer("opus PCMU")
     await until(lambda: ("answer", True) in caller.log)
+
+
+async def test_a_call_that_was_hung_up_is_told_with_its_outcome_and_shown_no_longer(x: Exchange) -> None:
+    call, _ = await connected(x)
+    assert [c["call"] for c in presence(x.board, *ALICE)["calls"]] == ["c1"]
+    told = await x.board.command(HangUp(CallId("c1"), *ALICE))
+    assert told.accepted and told.ended == call.ended_event() and told.ended.outcome is Outcome.COMPLETED
+    assert await x.ended("c1") == {name: getattr(told.ended, name) for name in told.ended.__slots__}
+    assert presence(x.board, *ALICE)["calls"] == []
+
+
+async def test_a_party_that_is_slow_to_hang_up_keeps_no_call_on_the_card(
+    x: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telephony.calls.switchboard._END_SECONDS", 0.05)
+    _, peer = await connected(x)
+    answered = asyncio.Event()
+
+    async def slow(_outcome: Outcome) -> None:
+        await answered.wait()
+
+    monkeypatch.setattr(peer, "hang_up", slow)
+    assert await x.board.command(HangUp(CallId("c1"), *ALICE)) == CommandResult(True)
+    assert presence(x.board, *ALICE)["calls"] == []
+    answered.set()
+    assert (await x.ended("c1"))["outcome"] is Outcome.COMPLETED
