@@ -93,6 +93,8 @@ def main() -> int:
             return shots.main(arguments.folder, arguments.locale, arguments.theme)
         return _run(stage) if arguments.verb == "run" else _site(stage)
     except CannotRun as error:
+        if arguments.verb == "event":
+            return event_command.refuse(str(error), event_command.MISUSED)
         print(f"Cannot run: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

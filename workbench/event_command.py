@@ -14,7 +14,7 @@ import aiohttp
 
 from workbench.card_check import check_reply
 from workbench.cast import ALL_SCOPES
-from workbench.events import BadTarget, Situation, build_event, send_event, target_url
+from workbench.events import Situation, build_event, send_event, target_url
 from workbench.tokens import Issuer
 
 FINE, WRONG, MISUSED, AWAY = 0, 1, 2, 3
@@ -47,36 +47,63 @@ def with_fresh_tokens(issuer: Issuer, url: str, given: dict[str, Any], player: s
     return event
 
 
-def run(base_url: str, issuer: Callable[[], Issuer], file: str, target: str, player: str) -> int:
-    """Prints one JSON line `{"status", "body", "problems"}`; the exit status.
+def _read(file: str) -> dict[str, Any]:
+    """The event in the file; raises ValueError whose text says what is wrong with it."""
+    name = "standard input" if file == "-" else file
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} is no UTF-8 text") from None
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read: {error.strerror or type(error).__name__}") from None
+    if not text.strip():
+        raise ValueError(f"{name} is empty: a JSON object is needed, for example {{}}")
+    try:
+        given = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{name} is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{name} is no JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"{name} holds no JSON object")
+    return given
 
-    0 the answer is one that Google takes, 1 it is not, 2 the command is wrong, 3 nobody answers.
+
+def say(status: int, body: Any, problems: list[str]) -> None:
+    """The one line on standard output; `status` 0 when nothing was answered."""
+    line = json.dumps({"status": status, "body": body, "problems": problems}, ensure_ascii=False)
+    print(line.encode("utf-8", "replace").decode())
+
+
+def refuse(problem: str, exit_status: int) -> int:
+    """No answer: the line says why, and so does a sentence for people; gives back the exit status."""
+    print(f"event: {problem}".encode("utf-8", "replace").decode(), file=sys.stderr)
+    say(0, None, [problem])
+    return exit_status
+
+
+def run(base_url: str, issuer: Callable[[], Issuer], file: str, target: str, player: str) -> int:
+    """Prints one JSON line `{"status", "body", "problems"}`, whatever happens; the exit status.
+
+    0 the answer is one that Google takes, 1 it is not, 2 the file or the target is wrong and nothing was sent,
+    3 nobody answers.
     """
     try:
-        given = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
-        url = target_url(base_url, target)
-        if not isinstance(given, dict):
-            raise ValueError("a JSON object is needed")
-    except (OSError, ValueError, RecursionError, BadTarget) as error:
-        print(f"event: {error or type(error).__name__}", file=sys.stderr)
-        return MISUSED
+        url, given = target_url(base_url, target), _read(file)
+    except ValueError as error:
+        return refuse(str(error), MISUSED)
     event = with_fresh_tokens(issuer(), url, given, player, now=time.time())
     try:
         answer = asyncio.run(send_event(url, event))
     except (OSError, aiohttp.ClientError) as error:
         why = error or type(error).__name__
-        print(
-            f"event: the add-on at {base_url} does not answer: {why}. Is `make run` up, with this PORT?",
-            file=sys.stderr,
-        )
-        return AWAY
+        return refuse(f"the add-on at {base_url} does not answer: {why}. Is `make run` up, with this PORT?", AWAY)
+    if answer.status == 200:
+        problems = check_reply(answer.body, wrapped="/on/" not in url)
+    else:
+        problems = [f"HTTP {answer.status}"]
     if answer.status == 401:
-        print(
-            "event: the add-on does not know this workbench's keys: is KEYS_FILE that of `make run`?", file=sys.stderr
-        )
-    problems = (
-        check_reply(answer.body, wrapped="/on/" not in url) if answer.status == 200 else [f"HTTP {answer.status}"]
-    )
-    line = json.dumps({"status": answer.status, "body": answer.body, "problems": problems}, ensure_ascii=False)
-    print(line.encode("utf-8", "replace").decode())
+        problems.append("the add-on does not know this workbench's keys: is KEYS_FILE that of `make run`?")
+        print(f"event: {problems[-1]}", file=sys.stderr)
+    say(answer.status, answer.body, problems)
     return WRONG if problems else FINE

@@ -43,8 +43,18 @@ def sent(
     """Exit status, the printed object, and what was said to the person."""
     status = event_command.run(product.base, lambda: issuer(product), file, target, player)
     out, err = capsys.readouterr()
-    assert out.count("\n") == (1 if status in {event_command.FINE, event_command.WRONG} else 0)
-    return status, json.loads(out) if out else None, err
+    assert out.count("\n") == 1
+    line = json.loads(out)
+    assert set(line) == {"status", "body", "problems"} and bool(status) == bool(line["problems"])
+    return status, line, err
+
+
+def unsent(line: Any, said: str) -> str:
+    """What the line of an event that was not answered says is wrong; people are told the same."""
+    assert (line["status"], line["body"], len(line["problems"])) == (0, None, 1)
+    problem: str = line["problems"][0]
+    assert said == f"event: {problem}\n" and "Traceback" not in said
+    return problem
 
 
 def test_every_entry_takes_every_event(product: Product, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,16 +112,28 @@ def test_nobody_off_this_machine_gets_an_event(
     if target.startswith("//"):
         assert (status, line["status"]) == (1, 404)  # a path of our own add-on, however it looks
         return
-    assert (status, line) == (event_command.MISUSED, None) and "this machine" in said
+    assert status == event_command.MISUSED and "this machine" in unsent(line, said)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "[" * 100_000, "\ufeff{}", "NaN"])
+@pytest.mark.parametrize(
+    "text,why",
+    [("", "is empty"), (" \n", "is empty"), ("{", "is no JSON"), ("{'a': 1}", "is no JSON"), ("[]", "holds no JSON object"), ("null", "holds no"),
+     ('"x"', "holds no"), ("[" * 100_000, "is nested too deeply"), ("\ufeff{}", "is no JSON"), ("NaN", "holds no"), ("{} {}", "is no JSON")],
+)  # fmt: skip
 def test_a_file_that_is_no_event_is_said_and_nothing_is_sent(
-    product: Product, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str
+    product: Product, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, why: str
 ) -> None:
     status, line, said = sent(product, capsys, write(tmp_path, text), "/on/gmail.homepage")
-    assert (status, line) == (event_command.MISUSED, None) and said.startswith("event: ")
-    assert sent(product, capsys, str(tmp_path / "missing.json"), "/on/gmail.homepage")[0] == event_command.MISUSED
+    assert status == event_command.MISUSED and unsent(line, said).startswith(f"{tmp_path / 'event.json'} {why}")
+
+
+def test_a_file_that_cannot_be_read_is_said(
+    product: Product, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe{}")
+    for name, why in (("missing.json", "No such file"), ("", "directory"), ("bytes.json", "UTF-8")):
+        status, line, said = sent(product, capsys, str(tmp_path / name), "/on/gmail.homepage")
+        assert status == event_command.MISUSED and why in unsent(line, said)
 
 
 @pytest.mark.parametrize("odd", [{"gmail": 7}, {"gmail": []}, {"authorizationEventObject": 7}, {"authorizationEventObject": {"authorizedScopes": 7}},
@@ -131,11 +153,9 @@ def test_an_entry_that_is_none_is_wrong_and_a_silent_add_on_is_away(
     assert (status, line["status"], line["problems"]) == (event_command.WRONG, 404, ["HTTP 404"])
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
-    assert (
-        event_command.run(f"http://127.0.0.1:{port}", lambda: issuer(product), file, "/on/x", "alice")
-        == event_command.AWAY
-    )
-    assert "does not answer" in capsys.readouterr().err
+    away = event_command.run(f"http://127.0.0.1:{port}", lambda: issuer(product), file, "/on/x", "alice")
+    out, err = capsys.readouterr()
+    assert away == event_command.AWAY and "does not answer" in unsent(json.loads(out), err)
 
 
 def test_the_command_line_itself(product: Product, tmp_path: Path) -> None:
@@ -153,7 +173,13 @@ def test_the_command_line_itself(product: Product, tmp_path: Path) -> None:
 
     fine = run("/on/gmail.homepage", (EVENTS[0].parent / "gmail-homepage.json").read_text())
     assert fine.returncode == 0 and json.loads(fine.stdout)["problems"] == [] and fine.stdout.count("\n") == 1
-    assert run("https://evil.example/x", "{}").returncode == 2
+    for target, typed, more in (
+        ("https://evil.example/x", "{}", {}),
+        ("/on/gmail.homepage", "", {}),
+        ("/on/gmail.homepage", "{}", {"PORT": "x"}),
+    ):
+        refused = run(target, typed, **more)
+        assert refused.returncode == 2 and unsent(json.loads(refused.stdout), refused.stderr)
     strange = run("/on/gmail.homepage", "{}", KEYS_FILE=str(tmp_path / "keys.json"))
     assert strange.returncode == 1 and json.loads(strange.stdout)["status"] == 401 and "KEYS_FILE" in strange.stderr
 
