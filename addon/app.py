@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from addon.config import Config
 from addon.doors.browser import BrowserDoor, register
 from addon.doors.cards import MAX_BODY_BYTES, BadBody, CardDoor
-from addon.doors.google import Keys, NotGoogle, Verifier
+from addon.doors.google import IssuerKeys, Keys, NotGoogle, Verifier
 from addon.doors.headers import SafeHeaders
+from addon.doors.health import HealthDoor
 from addon.doors.playback import PlayLinks
 from addon.doors.request_log import register as log_requests
 from addon.doors.sign_in import SignInDoor
@@ -35,7 +37,9 @@ log = logging.getLogger("addon.requests")
 SIGNED_HEADERS = ("X-CTC-Key", "X-CTC-Time", "X-CTC-Nonce", "X-CTC-Signature")
 
 
-def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys, queue_keys: Keys | None = None) -> Flask:
+def create_app(
+    config: Config, ports: Ports, tenancy: Tenancy, keys: IssuerKeys, queue_keys: Keys | None = None
+) -> Flask:
     """The add-on over these ports; building it reads and writes nothing. `queue_keys` are the local queue's; on App Engine only Google's count."""
     app = Flask("addon", static_folder=None, template_folder="pages/templates")
     app.config["MAX_CONTENT_LENGTH"] = 9_000_000
@@ -50,7 +54,7 @@ def create_app(config: Config, ports: Ports, tenancy: Tenancy, keys: Keys, queue
     signers = queue_keys if queue_keys and config.queue_key_file else keys
     queue = Verifier(signers, config.task_issuers, config.tasks_service_account, "", ports.now)
     _task_routes(app, TaskDoor(queue, config.base_url, tenancy, ports))
-    _health(app, ports)
+    _health(app, config, ports, keys)
     _icons(app)
     _failures(app, ports)
     app.wsgi_app = SafeHeaders(app.wsgi_app, config.dev)  # type: ignore[method-assign] # how Flask wants it wrapped
@@ -113,22 +117,21 @@ def _task_routes(app: Flask, door: TaskDoor) -> None:
         app.add_url_rule(f"/tasks/{job.value}", f"tasks.{job.value}", lambda job=job: task(job), methods=["POST"])
 
 
-def _health(app: Flask, ports: Ports) -> None:
+def _health(app: Flask, config: Config, ports: Ports, keys: IssuerKeys) -> None:
+    issuer = "workbench" if config.dev else "google"
+    pings = {
+        "documents": ports.documents.ping,
+        "objects": ports.objects.ping,
+        "tasks": ports.tasks.ping,
+        issuer: keys.ping,
+        "telephony": ports.telephony.ping,
+        "lines": ports.telephony.ping_lines,
+    }
+    door = HealthDoor(pings, frozenset({"documents", "objects", "tasks", issuer}), time.monotonic)
+
     def health() -> tuple[Response, int]:
-        parts: dict[str, str] = {}
-        for name, ping in (
-            ("documents", ports.documents.ping),
-            ("objects", ports.objects.ping),
-            ("tasks", ports.tasks.ping),
-            ("telephony", ports.telephony.ping),
-        ):
-            try:
-                ping()
-                parts[name] = "ok"
-            except Exception as error:  # a ping must never take the page down
-                parts[name] = type(error).__name__
-        essential = all(parts[name] == "ok" for name in ("documents", "objects", "tasks"))
-        return jsonify({"status": "ok" if essential else "failing", "parts": parts}), 200 if essential else 503
+        found = door.look()
+        return jsonify({"status": found.status, "parts": found.parts}), found.http_status
 
     app.add_url_rule("/healthz", "healthz", health, methods=["GET"])
 

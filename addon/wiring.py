@@ -85,7 +85,7 @@ def build_tenancy(config: Config, ports: Ports) -> Tenancy:
 def build_app(config: Config) -> Flask:
     """The whole add-on."""
     ports = build_ports(config)
-    google = GoogleKeys(config.certs_url, time.monotonic)
+    google = GoogleKeys(config.certs_url, time.monotonic, asks_at_ping=config.dev)
     queue_key = QueueKey.of(_queue_key_file(config)) if config.cloud is None else None
     return create_app(config, ports, build_tenancy(config, ports), google, queue_key)
 

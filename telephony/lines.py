@@ -70,6 +70,7 @@ class TrunkLines:
     _line_of: WeakKeyDictionary[SipLeg, Key] = field(default_factory=WeakKeyDictionary)
     _codecs: dict[Key, Codec] = field(default_factory=dict)
     _seq: int = 0
+    _learned: bool = False
 
     async def run(self, board: Switchboard) -> None:
         """Learn the lines from the add-on, register them, follow their changes until cancelled; leaving unregisters."""
@@ -100,6 +101,7 @@ class TrunkLines:
                 wait = min(LONGEST_RETRY_SECONDS, wait * 2)
         for config in configs:
             await self.put(config)
+        self._learned = True
 
     async def _refresh(self) -> None:
         """What changed in the add-on while nobody told us; its list counts, whatever revisions it has."""
@@ -220,6 +222,15 @@ class TrunkLines:
             trunk.status(user) for (owner, _), trunk in self._trunks.items() if owner == tenant and trunk.serves(user)
         ]
         return next((status for status in found if status[0]), found[0] if found else (False, ""))
+
+    def health(self) -> str:
+        """One line of all is enough: one company's trouble is not the service's."""
+        if not self._learned and not self._trunks:
+            return "learning"
+        found = [t.status(registration.user) for t in self._trunks.values() for registration in t.config.registrations]
+        if not found or any(registered for registered, _ in found):
+            return "ok"
+        return next((problem for _, problem in found if problem), "registering")
 
     def likely_codec(self, call: Call, offered: tuple[Codec, ...]) -> Codec:
         """What the PBX chose last, before its first call the first that we offer it (RFC 3264 section 6.1)."""

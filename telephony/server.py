@@ -191,4 +191,5 @@ def _parts(board: Switchboard, box: Outbox) -> dict[str, str]:
         "calls": str(len(board.live)),
         "lag_ms": f"{board.lag_seconds * 1000:.1f}",
         "events_waiting": str(box.waiting()),
+        "lines": board.kit.lines.health(),
     }

@@ -24,10 +24,10 @@ from addon.domain.presence import Presence
 from addon.domain.tenant import Tenant, User
 from addon.event import UserTokens
 from addon.ports.documents import Document
-from addon.ports.google import CodeRefused, Mailbox, Message, ScopeMissing
+from addon.ports.google import CodeRefused, GoogleAway, Mailbox, Message, ScopeMissing
 from addon.ports.indexes import Query
 from addon.ports.outside import Ports
-from addon.ports.telephony import TelephonyAway
+from addon.ports.telephony import LinesDown, TelephonyAway
 from addon.store.sealed import Seal
 from addon.store.tenancy import Tenancy
 from contract.commands import Command, CommandResult
@@ -86,6 +86,7 @@ class Switchboard:
     answer: CommandResult = field(default_factory=lambda: CommandResult(True))
     presence_now: Presence = field(default_factory=lambda: Presence(True, True))
     told: list[Command] = field(default_factory=list)
+    lines: str = "ok"
 
     def send(self, command: Command) -> CommandResult:
         if self.away:
@@ -101,6 +102,11 @@ class Switchboard:
     def ping(self) -> None:
         if self.away:
             raise TelephonyAway
+
+    def ping_lines(self) -> None:
+        self.ping()
+        if self.lines != "ok":
+            raise LinesDown(self.lines)
 
 
 class Mail:
@@ -148,8 +154,14 @@ class Google:
 class FixedKeys:
     """The issuer's key set."""
 
+    away = False
+
     def get(self, kid: str) -> bytes | None:
         return PUBLIC.get(kid)
+
+    def ping(self) -> None:
+        if self.away:
+            raise GoogleAway
 
 
 @dataclass

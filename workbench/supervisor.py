@@ -13,9 +13,10 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,6 +24,7 @@ import aiohttp
 from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS, WEB_CLIENT_ID, password_of
 
 HEALTHY_SECONDS = 45
+LINES_SECONDS = 15
 STOP_SECONDS = 8
 SHORTEST_LIFE_SECONDS = 3.0
 LOG_LINES = 15
@@ -258,23 +260,42 @@ class Supervisor:
             self.say("\n" + ended(child))
             await self.start(child.name, *child.command)
 
-    async def healthy(self, name: str, url: str) -> None:
-        """Wait until `url` answers 200; raises CannotRun with the log of whoever is in the way."""
-        deadline = asyncio.get_running_loop().time() + HEALTHY_SECONDS
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
+    async def _answers(self, url: str, seconds: float) -> AsyncIterator[tuple[int, Any]]:
+        """Status and JSON of `url`, again and again for so long; raises CannotRun when a child ends meanwhile."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             while asyncio.get_running_loop().time() < deadline:
                 for child in self.children:
                     if child.process.returncode is not None:
                         raise CannotRun(ended(child))
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
                     async with session.get(url) as reply:
-                        if reply.status == 200:
-                            return
+                        yield reply.status, await reply.json()
                 await asyncio.sleep(0.2)
+
+    async def healthy(self, name: str, url: str) -> None:
+        """Wait until `url` answers 200; raises CannotRun with the log of whoever is in the way."""
+        async for status, _ in self._answers(url, HEALTHY_SECONDS):
+            if status == 200:
+                return
         child = next(c for c in self.children if c.name == name)
         raise CannotRun(
             f"{name} is not healthy after {HEALTHY_SECONDS} s ({urlsplit(url).path}):\n{child.last_lines()}"
         )
+
+    async def all_parts(self, url: str) -> None:
+        """Wait until every part that the add-on pings is ok; a PBX that stays away is said, anything else is CannotRun."""
+        parts: dict[str, str] = {}
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        async for _, health in self._answers(url, HEALTHY_SECONDS):
+            parts = {name: said for name, said in health["parts"].items() if said != "ok"}
+            if not parts:
+                return
+            if set(parts) == {"lines"} and loop.time() - started > LINES_SECONDS:
+                self.say(f"  no line is registered: {parts['lines']}. See `python -m workbench admin check-line`.")
+                return
+        raise CannotRun(f"after {HEALTHY_SECONDS} s not every part is healthy: {parts or 'no answer'}")
 
     async def stop(self) -> None:
         """SIGTERM to each child, SIGKILL after a while; nobody else is touched."""
@@ -319,6 +340,7 @@ async def start_all(supervisor: Supervisor) -> None:
     await supervisor.start("telephony", python, "-m", "telephony")
     await supervisor.healthy("addon", stage.base + "/healthz")
     await supervisor.healthy("telephony", stage.telephony + "/healthz")
+    await supervisor.all_parts(stage.base + "/healthz")
 
 
 async def run(supervisor: Supervisor) -> int:

@@ -13,6 +13,8 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from addon.ports.google import GoogleAway
+
 DEFAULT_AGE_SECONDS = 3600.0
 REFETCH_SECONDS = 1800.0
 COLD_SECONDS = 5.0
@@ -46,8 +48,9 @@ class GoogleKeys:
     good set in use; without any it is asked at most every five seconds. A known key never waits for the network.
     """
 
-    def __init__(self, url: str, monotonic: Callable[[], float]) -> None:
-        self._url, self._monotonic = url, monotonic
+    def __init__(self, url: str, monotonic: Callable[[], float], *, asks_at_ping: bool = False) -> None:
+        """`asks_at_ping`: a ping asks the host although keys are in hand, as one on this machine is part of the product."""
+        self._url, self._monotonic, self._asks_at_ping = url, monotonic, asks_at_ping
         self._keys: dict[str, bytes] = {}
         self._fresh_until = 0.0
         self._asked_at = float("-inf")
@@ -63,6 +66,17 @@ class GoogleKeys:
             finally:
                 self._fetching.release()
         return self._keys.get(kid)
+
+    def ping(self) -> None:
+        """Raises GoogleAway when there are no keys and none to be had."""
+        if self._asks_at_ping:
+            try:
+                requests.get(self._url, timeout=TIMEOUT_SECONDS, allow_redirects=False).raise_for_status()
+            except requests.RequestException as error:
+                raise GoogleAway from error
+        self.get("")
+        if not self._keys:
+            raise GoogleAway
 
     def _is_due(self, kid: str) -> bool:
         now = self._monotonic()

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from addon.adapters.kept_http import BadAnswer, KeptConnection
 from addon.domain.presence import LiveCall, Presence
-from addon.ports.telephony import TelephonyAway
+from addon.ports.telephony import LinesDown, TelephonyAway
 from contract import wire
 from contract.calls import CallId, CallState, Direction, Party
 from contract.commands import Command, CommandResult
@@ -20,6 +20,7 @@ from contract.events import CallEnded
 from contract.numbers import TenantId, UserId
 
 TIMEOUT_SECONDS = 2.0
+LINE_TROUBLES = frozenset({"learning", "registering", "unreachable", "refused", "wrong-password"})
 _NO_ANSWER = (OSError, BadAnswer, ValueError)
 
 
@@ -94,3 +95,12 @@ class TelephonyHttp:
     def ping(self) -> None:
         """GET /healthz."""
         self._read("/healthz")
+
+    def ping_lines(self) -> None:
+        """What GET /healthz says of the lines."""
+        try:
+            said = str(self._read("/healthz")["parts"]["lines"])
+        except (KeyError, TypeError) as error:
+            raise TelephonyAway("an unreadable answer") from error
+        if said != "ok":
+            raise LinesDown(said if said in LINE_TROUBLES else "unknown")

@@ -29,6 +29,14 @@ class Keys(Protocol):
         ...
 
 
+class IssuerKeys(Keys, Protocol):
+    """Whose tokens say who a user is: Google's, the workbench's on a laptop."""
+
+    def ping(self) -> None:
+        """Raises GoogleAway when no token can be proven."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """A verified user: `subject` is Google's stable id, `domain` the Workspace domain (`hd`), "" for consumers."""

@@ -17,6 +17,14 @@ class TelephonyAway(Exception):
         self.maybe_done = maybe_done
 
 
+class LinesDown(Exception):
+    """Not one line is registered; `reason` is a code: learning, registering, unreachable, refused, wrong-password."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Telephony(Protocol):
     """Commands and live state over the signed HTTP API."""
 
@@ -30,4 +38,8 @@ class Telephony(Protocol):
 
     def ping(self) -> None:
         """Raises TelephonyAway."""
+        ...
+
+    def ping_lines(self) -> None:
+        """Raises LinesDown when no line at all is registered, TelephonyAway."""
         ...

@@ -93,6 +93,10 @@ class Lines(Protocol):
         """Replace a line when its `rev` is newer."""
         ...
 
+    def health(self) -> str:
+        """ "ok" when a line is registered or there is none, else why none is: learning, registering or a problem's code."""
+        ...
+
     def likely_codec(self, call: Call, offered: tuple[Codec, ...]) -> Codec:
         """Which of the browser's codecs the PBX will choose."""
         ...

@@ -192,3 +192,22 @@ async def test_a_full_disk_stops_no_line(far: FarEnd, tmp_path: Path, monkeypatc
         asked = addon.asked
         await until(lambda: addon.asked > asked + 2, 5)
         assert lines.status(ACME, ALICE)[0]
+
+
+async def test_health_tells_no_list_no_answer_and_trouble_apart_and_one_good_line_is_enough(
+    far: FarEnd, tmp_path: Path
+) -> None:
+    addon = Addon(None)
+    async with following(addon, tmp_path) as lines:
+        await until(lambda: addon.asked)
+        assert lines.health() == "learning"
+    async with following(Addon([]), tmp_path / "none") as lines:
+        await until(lambda: lines.health() == "ok")
+    silent = LineConfig(ACME, LineId("away"), 1, HOST, 9, registrations=(registration(BOB, "1002"),))
+    async with following(Addon([silent]), tmp_path / "silent") as lines:
+        await until(lambda: lines.health() == "registering")
+        registrar = await until(lambda: lines._trunks[(ACME, LineId("away"))].registrars.get(BOB))
+        registrar.problem = "unreachable"
+        assert lines.health() == "unreachable"
+    async with following(Addon([silent, line(far)]), tmp_path / "one") as lines:
+        await until(lambda: lines.health() == "ok")

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from addon.adapters.google_keys import COLD_SECONDS, REFETCH_SECONDS, GoogleKeys
+from addon.ports.google import GoogleAway
 from tests.cast import ISSUER
 
 pytestmark = pytest.mark.loopback
@@ -169,3 +170,18 @@ def test_a_key_made_for_something_else_verifies_nothing(host: CertsHost, now: No
     host.body = json.dumps({"keys": [{**good, "kid": "other", **change}, good]}).encode()
     keys = GoogleKeys(host.url, now)
     assert keys.get("other") is None and keys.get(KID)
+
+
+def test_a_ping_knows_whether_any_token_can_be_proven(host: CertsHost, now: Now) -> None:
+    keys, eager = GoogleKeys(host.url, now), GoogleKeys(host.url, now, asks_at_ping=True)
+    keys.ping()
+    eager.ping()
+    host.status = 503
+    keys.ping()
+    for silent in (eager, GoogleKeys(host.url, now)):
+        with pytest.raises(GoogleAway):
+            silent.ping()
+    fetches = host.fetches
+    for _ in range(100):
+        keys.ping()
+    assert host.fetches == fetches

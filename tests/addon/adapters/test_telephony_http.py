@@ -13,7 +13,7 @@ import pytest
 
 from addon.adapters.telephony_http import TelephonyHttp
 from addon.domain.presence import Presence
-from addon.ports.telephony import TelephonyAway
+from addon.ports.telephony import LinesDown, TelephonyAway
 from contract import wire
 from contract.calls import CallId
 from contract.commands import CommandResult, HangUp
@@ -203,3 +203,21 @@ def test_each_thread_has_its_own_connection(peer: Peer, telephony: TelephonyHttp
     for runner in runners:
         runner.join(20)
     assert found == [True] * 80 and peer.connections == 4
+
+
+@pytest.mark.parametrize("said,reason", [("ok", ""), ("unreachable", "unreachable"), ("CANARY", "unknown")])
+def test_what_the_lines_do_is_one_of_a_few_words(peer: Peer, telephony: TelephonyHttp, said: str, reason: str) -> None:
+    peer.answer = lambda _n: ok(json.dumps({"status": "ok", "parts": {"lines": said}}).encode())
+    if not reason:
+        telephony.ping_lines()
+        return
+    with pytest.raises(LinesDown) as raised:
+        telephony.ping_lines()
+    assert raised.value.reason == reason
+
+
+def test_health_that_does_not_name_the_lines_is_no_answer(peer: Peer, telephony: TelephonyHttp) -> None:
+    for nonsense in (b"{}", b'{"parts": 7}', b"[]"):
+        peer.answer = lambda _n, said=nonsense: ok(said)
+        with pytest.raises(TelephonyAway):
+            telephony.ping_lines()

@@ -109,4 +109,6 @@ def test_a_store_that_is_gone_costs_a_card_on_every_surface(
         says_try_again(in_time(house, f"/on/{trigger.value}", house.event()))
     assert told(house) == 503
     health = house.app.test_client().get("/healthz")
-    assert health.status_code == 503 and health.json is not None and health.json["parts"]["documents"] == "Away"
+    assert (
+        health.status_code == 503 and health.json is not None and health.json["parts"]["documents"].startswith("Away")
+    )

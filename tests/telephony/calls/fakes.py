@@ -197,6 +197,9 @@ class MemoryLines:
     async def put(self, config: LineConfig) -> None:
         self.configs.append(config)
 
+    def health(self) -> str:
+        return self.problem or "ok"
+
     def likely_codec(self, call: Any, offered: tuple[Codec, ...]) -> Codec:
         return self.codecs[0]
 
