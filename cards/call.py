@@ -22,7 +22,9 @@ def _recording(record: CallRecord, recording: Recording | None, texts: Texts) ->
     if record.recording_rule is not RecordingRule.RECORDED:
         why = sentence(texts.html(f"rule.{record.recording_rule.value}"))
         return [DecoratedText(texts.html("call.not_recorded"), bottom=why, icon="not-recorded")]
-    return [DecoratedText(texts.html("recording.pending"), icon="CLOCK")] if record.talk_seconds else []
+    if not record.talk_seconds:
+        return []
+    return [DecoratedText(texts.html("recording.pending"), icon="CLOCK", button=_follow(record.call, texts))]
 
 
 def _block(record: CallRecord, blocked: bool | None, texts: Texts) -> list[Widget]:

@@ -7,10 +7,12 @@ from cards.text import Texts, escaped, plain
 from cards.widgets import Button, ButtonList, Card, Do, TextParagraph, section
 
 
-def problem_card(title: str, text: str, *, texts: Texts, retry: Action | Do | None = None) -> Card:
-    """`title` and `text` are already in the reader's language and safe to show; `retry` is what is tried again."""
+def problem_card(
+    title: str, text: str, *, texts: Texts, retry: Action | Do | None = None, way_out: str = "problem.retry"
+) -> Card:
+    """`title` and `text` are already in the reader's language and safe to show; `retry` is the way out and `way_out` its key."""
     click = Do(retry) if isinstance(retry, Action) else retry
-    again = ButtonList((Button(texts.t("problem.retry"), click),)) if click else None
+    again = ButtonList((Button(texts.t(way_out), click),)) if click else None
     return Card(
         "problem", plain(title) or texts.t("problem.title"), (section(TextParagraph(escaped(text, 600)), again),)
     )

@@ -99,13 +99,14 @@ class CardDoor:
         if isinstance(what, Trigger):
             return to_json(dispatch(what, request), wrapped=False, links=links)
         once = request.parameter(PARAMETER)
-        spent = clicks.spend(what, once, request.store, now=request.now)
+        typed = "" if request.parameter("to") else request.event.input("to")
+        spent = clicks.spend(what, once, request.store, now=request.now, typed=typed)
         if spent is not Spent.NOW:
             notice = request.texts.t("notice.done_already" if spent is Spent.BEFORE else StaleClick.key)
             return to_json(shown_again(what, request, notice), wrapped=True, links=links)
         reply = dispatch(what, request)
         if isinstance(reply, RequestScopes):
-            clicks.give_back(what, once, request.store, now=request.now)
+            clicks.give_back(what, once, request.store, now=request.now, typed=typed)
         return to_json(reply, wrapped=True, links=links)
 
     def _tickets(self, request: Request) -> Callable[[str], Mapping[str, str]]:

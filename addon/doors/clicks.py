@@ -53,17 +53,21 @@ class Clicks:
             return None
         return (nonce, int(until)) if until.isascii() and until.isdigit() and now <= int(until) else None
 
-    def spend(self, action: Action, text: str, store: TenantStore, *, now: float) -> Spent:
-        """NOW once; BEFORE for a repetition; NEVER for a click that is too old, forged or another user's."""
+    def spend(self, action: Action, text: str, store: TenantStore, *, now: float, typed: str = "") -> Spent:
+        """NOW once; BEFORE for a repetition; NEVER for a click that is too old, forged or another user's.
+
+        Something else `typed` into the same card is another click.
+        """
         if action not in self._effects:
             return Spent.NOW
         found = self._nonce(action, text, now)
         if found is None:
             return Spent.NEVER
-        return Spent.NOW if store.nonces.spend("click", *found) else Spent.BEFORE
+        nonce, until = found
+        return Spent.NOW if store.nonces.spend("click", f"{nonce}{typed}", until) else Spent.BEFORE
 
-    def give_back(self, action: Action, text: str, store: TenantStore, *, now: float) -> None:
+    def give_back(self, action: Action, text: str, store: TenantStore, *, now: float, typed: str = "") -> None:
         """The click had no effect and may be repeated: Google does so once a permission was granted."""
         found = self._nonce(action, text, now) if action in self._effects else None
         if found is not None:
-            store.nonces.give_back("click", found[0])
+            store.nonces.give_back("click", f"{found[0]}{typed}")

@@ -45,7 +45,8 @@ def _place(request: Request, to: str, plan: DialPlan) -> Reply:
         return Push(problem_card(plan.shown, words, texts=texts, retry=Do(Action.PLACE_CALL, {"to": to})))
     if call is None:
         words = texts.t(f"verdict.{verdict.value}", region=plan.region)
-        return Push(problem_card(plan.shown or to, words, texts=texts))
+        unblock = Do(Action.UNBLOCK_NUMBER, {"to": plan.e164}) if verdict is Verdict.BLOCKED else None
+        return Push(problem_card(plan.shown or to, words, texts=texts, retry=unblock, way_out="block.remove"))
     return Push(calling_card(plan.shown, plan, texts=texts, call=call))
 
 

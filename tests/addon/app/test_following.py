@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,14 @@ def test_when_telephony_is_away_the_card_says_so_instead_of_guessing(house: Hous
     assert "does not answer" in words(again) and "It is over" not in words(again)
     assert signed(house, "POST", "/telephony/events", wire.dumps(ended(call))).status_code == 204
     assert "0:12" in words(do(house, Action.FOLLOW_CALL, click(card, "/do/call.follow")))
+
+
+def test_a_recording_that_is_still_being_saved_can_be_looked_for_again(house: House) -> None:
+    event = replace(ended("c7"), recording_rule=RecordingRule.RECORDED)
+    assert signed(house, "POST", "/telephony/events", wire.dumps(event)).status_code == 204
+    card = do(house, Action.SHOW_CALL, {"call": "c7"})
+    assert "being saved" in words(card) and click(card, "/do/call.follow") == {"call": "c7"}
+    assert "being saved" in words(do(house, Action.FOLLOW_CALL, {"call": "c7"}))
 
 
 @pytest.mark.parametrize("player", ["bob", "charlie"])

@@ -12,9 +12,11 @@ import pytest
 
 from addon.dispatch import ACTIONS, EFFECTS
 from addon.domain.consent import Consent, ConsentKind
+from addon.domain.presence import Presence
 from addon.doors.clicks import LIFE_SECONDS, Clicks
 from cards.surface import SCOPES, Action
 from contract.calls import CallId
+from contract.commands import PlaceCall
 from contract.numbers import TenantId, UserId
 from tests.addon.app.access import everything, watched
 from tests.addon.app.test_clicks import E164, store_recording
@@ -189,3 +191,22 @@ def test_problems_are_told_in_the_language_that_the_user_chose(house: House) -> 
     store.settings.save(ALICE, store.settings.get(ALICE).__class__(language="pt"))
     gone = house.post("/do/call.show", house.event(parameters={"call": "nope"}))
     assert "Isso não existe mais" in json.dumps(gone.json, ensure_ascii=False)
+
+
+def test_another_number_typed_into_the_same_card_is_another_call_and_the_same_one_is_not(house: House) -> None:
+    params = click(house.post("/on/gmail.homepage").json, "/do/call.place")
+    for typed in ("1002", "1003", "1002", "1003", "1002"):
+        last = house.post("/do/call.place", house.event(parameters=params, inputs={"to": typed})).json
+    assert [c.dial for c in house.telephony.told if isinstance(c, PlaceCall)] == ["1002", "1003"]
+    notice = last["renderActions"]["action"]["notification"]["text"]
+    assert notice == "That was done already"
+
+
+def test_a_number_that_i_blocked_can_be_unblocked_where_it_is_refused(house: House) -> None:
+    home = house.post("/on/gmail.homepage").json
+    house.telephony.presence_now = Presence(True, True)
+    typed = {"to": "+593991112233"}
+    refused = house.post("/do/call.place", house.event(parameters=click(home, "/do/call.place"), inputs=typed)).json
+    assert "Unblock" in json.dumps(refused) and house.telephony.told == []
+    house.post("/do/block.remove", house.event(parameters=click(refused, "/do/block.remove")))
+    assert not house.tenancy.of(ACME).blocks.is_blocked(ALICE, "+593991112233")
