@@ -7,10 +7,10 @@ import os
 import sys
 
 from addon.config import Config
-from addon.wiring import build_app, build_queue, settle_memory
+from addon.wiring import build_app, build_queue, read_secret, settle_memory
 from contract import log_lines
 
-config = Config.from_env(os.environ)
+config = Config.from_env(os.environ, read_secret)
 lines = log_lines.handler(sys.stderr, config.log_format, config.cloud.project if config.cloud else "")
 log_lines.set_up(lines, ("addon", "cards", "contract"), logging.INFO, logging.WARNING)
 app = build_app(config)

@@ -9,7 +9,7 @@ from pathlib import Path
 from addon.adapters.firestore_indexes import render
 from addon.admin_cli import VERBS, run
 from addon.config import BadConfig, Config
-from addon.wiring import build_ports, build_tenancy
+from addon.wiring import build_ports, build_tenancy, read_secret
 
 INDEXES = Path(__file__).parents[1] / "deploy" / "firestore.indexes.json"
 
@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
         print(f"usage: python -m addon admin {' | '.join(VERBS)}\n       python -m addon indexes", file=sys.stderr)
         return 2
     try:
-        config = Config.from_env(os.environ)
+        config = Config.from_env(os.environ, read_secret)
     except BadConfig as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

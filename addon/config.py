@@ -7,7 +7,7 @@ import binascii
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,10 +26,12 @@ SETTINGS = (
     ("PORT", "port", "`8080`", "where gunicorn listens on this machine; the local queue delivers there"),
     ("DATA_DIR", "folder", "`.data`", "documents, recordings and the local queue; keep it and back it up"),
     ("KEYS_FILE", "file", "`.keys/keys.json`", "JSON: purpose to key id to 32 bytes in base64, 0600, outside DATA_DIR; the first key of a purpose signs, every one opens; the local queue's own key is made beside it"),
+    ("KEYS_SECRET", "`projects/P/secrets/S/versions/N`", "empty: `KEYS_FILE`", "the version of the secret that holds what KEYS_FILE holds elsewhere; App Engine keeps no files"),
     ("ADDON_SERVICE_ACCOUNT", "e-mail", "required", "Google's account that calls the add-on: `serviceAccountEmail` of projects.getAuthorization"),
     ("OAUTH_CLIENT_ID", "client id", "required", "the add-on's client: `oauthClientId` of projects.getAuthorization; users' tokens name it"),
     ("WEB_CLIENT_ID", "client id", "required", "the web client of Sign in with Google, for pages that are opened from a bookmark"),
-    ("WEB_CLIENT_SECRET", "secret", "required", "that client's secret"),
+    ("WEB_CLIENT_SECRET", "secret", "required, or the next", "that client's secret"),
+    ("WEB_CLIENT_SECRET_VERSION", "`projects/P/secrets/S/versions/N`", "empty: `WEB_CLIENT_SECRET`", "the version of the secret that holds it"),
     ("TASKS_SERVICE_ACCOUNT", "e-mail", "required on App Engine; elsewhere `local-queue@localhost`", "the one account whose tokens start jobs at /tasks/"),
     ("SWEEP_SECONDS", "seconds, 1 to 3600", "`60`", "how often recordings whose day has come are deleted"),
     ("TELEPHONY_URL", "URL", "empty: no calls", "where the add-on reaches the telephony service"),
@@ -56,6 +58,17 @@ SETTINGS = (
 EMULATORS = ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 _QUEUE = re.compile(r"projects/[a-z0-9:.-]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}", re.ASCII)
+
+
+_SECRET = re.compile(r"projects/[a-z0-9:.-]+/secrets/[A-Za-z0-9_-]{1,255}/versions/[0-9]{1,9}", re.ASCII)
+
+
+class SecretAway(Exception):
+    """A secret cannot be read; the text says why and who has to do what."""
+
+
+def _no_secrets(_version: str) -> bytes:
+    raise SecretAway("no Secret Manager is asked here")
 
 
 class BadConfig(Exception):
@@ -105,8 +118,8 @@ class Config:
         return frozenset({LOCAL_QUEUE_ISSUER}) if self.queue_key_file else GOOGLE_ISSUERS
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Config:
-        """Raises BadConfig."""
+    def from_env(cls, env: Mapping[str, str], read_secret: Callable[[str], bytes] = _no_secrets) -> Config:
+        """Raises BadConfig. `read_secret` gives the bytes of a secret's version or raises SecretAway."""
         problems: list[str] = []
         dev = env.get("DEV", "") == "1"
         port, keys_file = env.get("PORT", "8080"), env.get("KEYS_FILE", ".keys/keys.json")
@@ -121,8 +134,12 @@ class Config:
         for name in ("ADDON_SERVICE_ACCOUNT", "OAUTH_CLIENT_ID"):
             if not env.get(name):
                 problems.append(f"{name} is missing: take it from projects.getAuthorization")
-        for name in ("WEB_CLIENT_ID", "WEB_CLIENT_SECRET"):
-            if not env.get(name):
+        client_secret = env.get("WEB_CLIENT_SECRET", "")
+        if version := env.get("WEB_CLIENT_SECRET_VERSION", ""):
+            found = _secret("WEB_CLIENT_SECRET_VERSION", version, read_secret, problems)
+            client_secret = found.decode(errors="replace").strip() or client_secret
+        for name, value in (("WEB_CLIENT_ID", env.get("WEB_CLIENT_ID", "")), ("WEB_CLIENT_SECRET", client_secret)):
+            if not value:
                 problems.append(f"{name} is missing: make a web client on the console's credentials page")
         account = env.get("TASKS_SERVICE_ACCOUNT", "" if env.get("GAE_ENV") else "local-queue@localhost")
         if not _ADDRESS.fullmatch(account):
@@ -132,7 +149,7 @@ class Config:
         log_format = env.get("LOG_FORMAT", "json" if env.get("GAE_ENV") else "plain")
         if log_format not in FORMATS:
             problems.append(f"LOG_FORMAT must be one of {', '.join(FORMATS)}")
-        keys = _keys(keys_file, problems)
+        keys = _live_keys(keys_file, env.get("KEYS_SECRET", ""), read_secret, problems)
         if problems:
             raise BadConfig("; ".join(problems))
         return cls(
@@ -148,7 +165,7 @@ class Config:
             auth_url=env.get("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth"),
             token_url=env.get("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token"),
             web_client_id=env["WEB_CLIENT_ID"],
-            web_client_secret=env["WEB_CLIENT_SECRET"],
+            web_client_secret=client_secret,
             issuers=GOOGLE_ISSUERS | ({env["GOOGLE_ISSUER"]} if dev and env.get("GOOGLE_ISSUER") else set()),
             dev=dev,
             keys=keys,
@@ -194,18 +211,43 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def _keys(file: str, problems: list[str]) -> dict[str, dict[str, bytes]]:
+def _secret(name: str, version: str, read: Callable[[str], bytes], problems: list[str]) -> bytes:
+    if not _SECRET.fullmatch(version):
+        problems.append(f"{name} must be projects/PROJECT/secrets/SECRET/versions/NUMBER")
+        return b""
     try:
-        raw = json.loads(Path(file).read_text())
-        keys = {
-            purpose: {k: base64.b64decode(v, validate=True) for k, v in raw[purpose].items()} for purpose in PURPOSES
-        }
+        return read(version)
+    except SecretAway as error:
+        problems.append(f"{name} {version} cannot be read: {error}")
+        return b""
+
+
+def _live_keys(
+    file: str, version: str, read: Callable[[str], bytes], problems: list[str]
+) -> dict[str, dict[str, bytes]]:
+    if version:
+        before = len(problems)
+        text: str | bytes = _secret("KEYS_SECRET", version, read, problems)
+        return {} if len(problems) > before else _keys(text, f"KEYS_SECRET {version}", problems)
+    try:
+        text = Path(file).read_text()
     except OSError as error:
         problems.append(f"KEYS_FILE {file} cannot be read: {error.strerror}")
         return {}
+    except UnicodeDecodeError:
+        text = ""
+    return _keys(text, f"KEYS_FILE {file}", problems)
+
+
+def _keys(text: str | bytes, where: str, problems: list[str]) -> dict[str, dict[str, bytes]]:
+    try:
+        raw = json.loads(text)
+        keys = {
+            purpose: {k: base64.b64decode(v, validate=True) for k, v in raw[purpose].items()} for purpose in PURPOSES
+        }
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
-        problems.append(f"KEYS_FILE {file} must hold 32-byte base64 keys for {', '.join(PURPOSES)}")
+        problems.append(f"{where} must hold 32-byte base64 keys for {', '.join(PURPOSES)}")
         return {}
     if any(not live or any(len(key) != 32 for key in live.values()) for live in keys.values()):
-        problems.append(f"KEYS_FILE {file}: every key has 32 bytes and every purpose at least one key")
+        problems.append(f"{where}: every key has 32 bytes and every purpose at least one key")
     return keys

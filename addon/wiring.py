@@ -77,6 +77,13 @@ def build_ports(config: Config) -> Ports:
     )
 
 
+def read_secret(version: str) -> bytes:
+    """A secret of Secret Manager; raises SecretAway. Its packages take a moment to load: only where one is named."""
+    from addon.adapters import secret_manager
+
+    return secret_manager.read_secret(version)
+
+
 def build_tenancy(config: Config, ports: Ports) -> Tenancy:
     """The store, with line passwords sealed by the "lines" keys."""
     return Tenancy(ports.documents, Seal(config.keys["lines"]))
