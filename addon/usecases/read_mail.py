@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from addon.domain.find_numbers import find
-from addon.domain.people import Person, distinct
+from addon.domain.people import FoundNumber, Person, distinct
 from addon.domain.tenant import Tenant, User
 from addon.errors import NoMail
 from addon.event import UserTokens
-from addon.ports.google import GoogleError, OpenMail, ScopeMissing
+from addon.ports.google import GoogleError, Mailbox, OpenMail, ScopeMissing
 from addon.ports.outside import Ports
 from addon.ports.recent import Owner
 from addon.store.tenants import TenantStore
 
 
-def read_mail(message_id: str, tokens: UserTokens, user: User, tenant: Tenant, ports: Ports, *, now: float) -> OpenMail:
-    """Its people, the first that is not the reader in front, and its numbers; raises ScopeMissing, NoMail."""
+def read_mail(
+    message_id: str, tokens: UserTokens, user: User, tenant: Tenant, ports: Ports, *,
+    known: Callable[[Mailbox], Iterable[FoundNumber]] = lambda _: (), now: float,
+) -> OpenMail:  # fmt: skip
+    """Its people, the first that is not the reader in front, and its numbers; raises ScopeMissing, NoMail.
+
+    `known` gives the numbers that somebody has elsewhere: they tell in which country the mail's are to be read.
+    """
     owner, key = Owner(tenant.id, user.id), (message_id, user.email, tenant.region, tokens.scopes)
     recent = ports.mails.get(owner, key, now=now)
     if recent is not None:
@@ -30,8 +37,9 @@ def read_mail(message_id: str, tokens: UserTokens, user: User, tenant: Tenant, p
     everybody = [message.sender, *message.recipients]
     about = next((m for m in everybody if m.email and m.email != user.email), message.sender)
     others = tuple(m for m in everybody if m.email not in {about.email, user.email, ""})
-    text, hint = f"{about.name}\n{message.subject}\n{message.text}", about.email.rsplit("@", 1)[-1]
-    mail = OpenMail(about, others, tuple(find(text, tenant.region, hint)))
+    text = f"{about.name}\n{message.subject}\n{message.text}"
+    numbers = find(text, tenant.region, about.email, [n.e164 for n in known(about)])
+    mail = OpenMail(about, others, tuple(numbers))
     ports.mails.put(owner, key, mail, now=now)
     return mail
 

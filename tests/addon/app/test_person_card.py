@@ -14,6 +14,7 @@ from addon.domain.people import FoundNumber, Person, Source
 from addon.domain.tenant import Settings
 from addon.event import UserTokens
 from addon.ports.google import GoogleAway, Message
+from addon.ports.recent import Owner
 from contract.calls import CallId, Device, Direction, Outcome, Party, RecordingRule
 from contract.numbers import TenantId, UserId
 from tests.cast import NOW, House, Mail, buttons, click
@@ -219,3 +220,18 @@ def test_history_mixes_the_numbers_newest_first(house: House, mail: CountedMail)
         store.calls.add(ALICE, record(f"x{at}", "+59399999999", NOW))
     rows = [params["call"] for where, params in buttons(json.loads(card(house))) if where == "/do/call.show"]
     assert rows == ["b3", "a3", "b2", "a2", "b1"]
+
+
+def test_what_the_contact_is_known_by_tells_the_country_of_a_number(house: House, mail: CountedMail) -> None:
+    mail.text = "Hola, mi número nuevo es el 312 444 5566, gracias."
+    assert "312" not in card(house)
+    house.ports.mails.forget(Owner(ACME, ALICE))
+    house.ports.persons.forget(Owner(ACME, ALICE))
+    mail.known = [ana("+576015550100")]
+    assert "+57 312 4445566" in card(house)
+
+
+def test_silent_contacts_are_asked_once_per_card(house: House, mail: CountedMail) -> None:
+    mail.away = True
+    card(house)
+    assert mail.searched == ["ana@quito.example"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from addon.domain.consent import RECORDING_TEXT_VERSION, Consent, ConsentKind
 from addon.domain.dialing import DialPlan, Usage, Verdict, authorise
+from addon.domain.spelling import public_number
 from addon.domain.tenant import Settings, Tenant, User
 from contract.calls import RecordingRule
 from contract.numbers import LineId, TenantId, UserId
@@ -208,3 +209,11 @@ def test_the_notice_speaks_the_callees_language(to: str, language: str) -> None:
 
 def test_retention_never_exceeds_the_tenants_maximum() -> None:
     assert plan("600", chosen=Settings(retention_days=400)).retention_days == 365
+
+
+@pytest.mark.parametrize(
+    ("digits", "region", "known"),
+    [("07700900123", "GB", True), ("+447700900999", "EC", True), ("+447700901000", "EC", False), ("+17700900123", "EC", False)],
+)  # fmt: skip
+def test_ofcoms_mobile_numbers_for_examples_are_numbers(digits: str, region: str, known: bool) -> None:
+    assert (public_number(digits, region) is not None) is known
