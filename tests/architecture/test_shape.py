@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.pure
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("contract", "cards", "addon", "telephony", "manifests", "workbench", "bench")
+PACKAGES = ("contract", "cards", "addon", "telephony", "manifests", "workbench", "bench", "deploy")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 PRODUCT = [path for path in MODULES if path.relative_to(ROOT).parts[0] != "bench"]
 FORBIDDEN = {"utils", "util", "helpers", "helper", "manager", "services", "common", "misc"}

@@ -1,0 +1,1 @@
+"""Puts the product into a Google Cloud project, step by step, as often as one likes."""
