@@ -287,3 +287,13 @@ def _drifted(tmp_path: Path, deployed: Any) -> list[tuple[str, ...]]:
         drift(google.state)
     Operator(tmp_path).applies(google)
     return list(google.asked)
+
+
+def test_the_document_names_the_address_that_sign_in_comes_back_to_and_the_settings_of_the_example() -> None:
+    from addon.doors.sign_in import CALLBACK
+
+    document = (ROOT / "docs" / "DEPLOY.md").read_text()
+    assert f"`BASE_URL{CALLBACK}`" in document
+    assert [
+        word for word in ("project.toml.example", "--dry-run", "--web-client-secret-file") if word not in document
+    ] == []
