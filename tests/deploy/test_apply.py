@@ -158,6 +158,7 @@ DRIFTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a lost index": lambda s: s["composites"].pop("0"),
     "a lost field setting": lambda s: s["fields"].pop(next(iter(s["fields"]))),
     "a role taken away": lambda s: s["policies"]["jobs"]["bindings"].pop(),
+    "a role that is somebody else's": lambda s: s["policies"]["jobs"]["bindings"][0].update(members=["user:mallory@x.example"]),
     "a role under a condition": lambda s: s["policies"]["acme-voice"]["bindings"][0].update(condition={"expression": "false"}),
     "a manifest changed by hand": lambda s: s["deployments"]["cticontrol"].update(oauthScopes=[]),
     "another release noted": lambda s: s["machines"]["telephony"]["metadata"].update(items=[]),

@@ -297,3 +297,5 @@ def test_the_document_names_the_address_that_sign_in_comes_back_to_and_the_setti
     assert [
         word for word in ("project.toml.example", "--dry-run", "--web-client-secret-file") if word not in document
     ] == []
+    paths = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", document))
+    assert [path for path in paths if not path.startswith(("roles/", "BASE_URL/")) and not (ROOT / path).exists()] == []
