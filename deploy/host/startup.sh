@@ -64,6 +64,8 @@ ALLOWED_ORIGIN=$addon_url
 ADVERTISED_IP=$outside
 DATA_DIR=/var/lib/cticontrol/data
 KEYS_FILE=/run/cticontrol/keys.json
+METRICS_PORT=9102
+LOG_FORMAT=json
 PYTHONUNBUFFERED=1
 END
   sed -e "s/@PHONE_HOST@/$phone_host/" -e "s/@BACKEND@/$inside:8082/" "$here/Caddyfile" > /etc/caddy/Caddyfile
