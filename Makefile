@@ -5,11 +5,11 @@ PY := $(VENV)/bin/python
 
 .PHONY: run test test-long lint bench clean
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt telephony/requirements.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt telephony/requirements.txt deploy/host/constraints.txt
 	@echo "making the environment in $(VENV) (once; a minute or two) ..."
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@$(PY) -m pip install -q --disable-pip-version-check -r requirements-dev.txt -c deploy/host/constraints.txt
 	@touch $@
 
 run: $(VENV)/.ready
