@@ -22,7 +22,7 @@ def call_button(
 ) -> Button:
     """Dials at once where the device is ready, otherwise opens the webphone; `to` "" takes what the form says."""
     ready = device is Device.DESK or (presence is not None and presence.webphone)
-    params, typed = ({"to": to} if to else {}), not to
+    params, typed = ({"to": to} if to else {"typed": "yes"}), not to
     action = Action.PLACE_CALL if ready else Action.OPEN_PHONE
     return Button(label, Do(action, params, dynamic=not ready, keep_input=typed), primary=primary, alt=alt)
 

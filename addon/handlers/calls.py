@@ -18,7 +18,7 @@ from cards.consent import consent_card
 from cards.problem import no_phone_card, problem_card
 from cards.recent_calls import recent_calls_card
 from cards.recording import confirm_delete_card, recording_card
-from cards.reply import OpenPage, PopThen, PopToRoot, Push, Reply, Update
+from cards.reply import Notify, OpenPage, PopThen, PopToRoot, Push, Reply, Update
 from cards.surface import Action, Page
 from cards.widgets import Card, Do
 from contract.calls import CallId, Device
@@ -28,6 +28,8 @@ from contract.commands import HangUp
 def place(request: Request) -> Reply:
     """Call what was clicked or typed; asks for the consent first when only that is missing for the recording."""
     to = request.parameter("to") or request.event.input("to")
+    if not to.strip():
+        return Notify(request.texts.t("verdict.no-number"))
     plan = plan_call(to, request.user, request.tenant, request.settings, request.store, now=request.now)
     if plan.may_call and needs_consent(plan, request.user, request.store):
         return Push(consent_card(ConsentKind.RECORDING, None, to, texts=request.texts))
@@ -65,8 +67,11 @@ def _placed(request: Request, plan: DialPlan) -> tuple[CallId | None, Verdict]:
 
 
 def open_phone(request: Request) -> Reply:
-    """Open the webphone's window with the number in it."""
-    return OpenPage(Page.PHONE, dial=request.parameter("to") or request.event.input("to"))
+    """Open the webphone's window; a button that calls what was typed needs something typed."""
+    to = request.parameter("to") or request.event.input("to")
+    if request.parameter("typed") and not to.strip():
+        return Notify(request.texts.t("verdict.no-number"))
+    return OpenPage(Page.PHONE, dial=to)
 
 
 def open_recording(request: Request) -> Reply:

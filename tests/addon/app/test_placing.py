@@ -213,6 +213,20 @@ def test_without_a_phone_window_the_click_offers_to_open_one(house: House) -> No
     assert "/do/call.place" not in [where for where, _ in buttons(body)]
 
 
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_a_call_button_without_a_number_says_what_is_missing_and_opens_nothing(
+    house: House, empty: str, ready: bool
+) -> None:
+    house.telephony.presence_now = Presence(ready, True)
+    home = house.post("/on/gmail.homepage", house.event()).json
+    where = "/do/call.place" if ready else "/do/phone.open"
+    params = next(p for at, p in buttons(home) if at == where and (ready or p.get("typed")))
+    said = house.post(where, house.event(parameters=params, inputs={"to": empty})).json
+    notice = {"notification": {"text": CATALOGUES["en"]["verdict.no-number"]}}
+    assert said == {"renderActions": {"action": notice}} and told(house) == []
+
+
 def test_only_one_place_in_the_add_on_makes_the_command_and_no_page_can(house: House) -> None:
     makers = [
         str(path.relative_to(ROOT))
