@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     DECLINED = "declined"
     CANCELLED = "cancelled"
     UNREACHABLE = "unreachable"
+    PBX_UNREACHABLE = "pbx-unreachable"
     REFUSED_BY_POLICY = "refused-by-policy"
     DEVICE_UNREACHABLE = "device-unreachable"
     CARRIER_ERROR = "carrier-error"
@@ -93,6 +94,7 @@ class RecordingRule(StrEnum):
 
     RECORDED = "recorded"
     NO_CONSENT = "no-consent"
+    CONSENT_UNKNOWN = "consent-unknown"
     USER_OFF = "user-off"
     TENANT_OFF = "tenant-off"
     PLACE_FORBIDS = "place-forbids"

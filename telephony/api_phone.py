@@ -98,6 +98,7 @@ class PhoneDoor:
     now: Callable[[], float]
     monotonic: Callable[[], float]
     on_stats: Callable[[Call, dict[str, float]], None] = lambda _call, _stats: None
+    run: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     _sockets: set[web.WebSocketResponse] = field(default_factory=set)
 
     async def close(self, _app: web.Application) -> None:
@@ -248,6 +249,7 @@ async def _hello(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[st
     seq = door.board.seq()
     return {
         "session": page.session,
+        "run": door.run,
         "seq": seq,
         "role": role,
         "calls": [call.snapshot(seq) for call in door.board.of(page.person)],

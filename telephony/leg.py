@@ -12,8 +12,10 @@ from telephony.media.frame import Endpoint
 
 
 class Signal(Enum):
-    """What a leg tells its call."""
+    """What a leg tells its call; SILENT is a PBX that has not said anything yet, HEARD the end of that."""
 
+    SILENT = auto()
+    HEARD = auto()
     RINGING = auto()
     EARLY_MEDIA = auto()
     ANSWERED = auto()

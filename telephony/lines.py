@@ -12,12 +12,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from contract import wire
-from contract.calls import Codec
+from contract.calls import Codec, Outcome
 from contract.events import LineStatus
 from contract.lines import LineConfig, Registration
 from contract.numbers import LineId, TenantId, UserId
 from telephony.addon_client import AddonAway, AddonClient
-from telephony.calls.call import Call
+from telephony.calls.call import Call, CallOver
 from telephony.calls.switchboard import Switchboard
 from telephony.errors import BadCommand, CarrierError
 from telephony.journal import commit_at_last
@@ -194,12 +194,12 @@ class TrunkLines:
         return trunk, registration
 
     def dial(self, call: Call, dial: str, codecs: tuple[Codec, ...]) -> Leg:
-        """An outgoing leg; raises BadCommand("no-line")."""
+        """An outgoing leg; raises BadCommand("no-line"), CallOver while the PBX has no address."""
         trunk, registration = self._found(call.tenant, call.user, call.line)
         try:
             leg = trunk.outgoing(registration, dial, codecs)
         except CarrierError as error:
-            raise BadCommand("no-line") from error
+            raise CallOver(Outcome.PBX_UNREACHABLE, error.sip_status) from error
         leg.waits_to_confirm = True
         self._line_of[leg] = (call.tenant, call.line)
         return leg
@@ -231,6 +231,12 @@ class TrunkLines:
         if not found or any(registered for registered, _ in found):
             return "ok"
         return next((problem for _, problem in found if problem), "registering")
+
+    def knock(self, tenant: TenantId, user: UserId) -> None:
+        """Register the user again now where the PBX could not be reached."""
+        for (owner, _), trunk in self._trunks.items():
+            if owner == tenant and (registrar := trunk.registrars.get(user)) is not None:
+                registrar.knock()
 
     def likely_codec(self, call: Call, offered: tuple[Codec, ...]) -> Codec:
         """What the PBX chose last, before its first call the first that we offer it (RFC 3264 section 6.1)."""

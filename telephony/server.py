@@ -56,7 +56,7 @@ class Carriers:
 def _unrecorded(plan: RoutePlan) -> RoutePlan:
     if not plan.recording.record:
         return plan
-    return replace(plan, recording=replace(plan.recording, record=False, rule=RecordingRule.NO_CONSENT))
+    return replace(plan, recording=replace(plan.recording, record=False, rule=RecordingRule.CONSENT_UNKNOWN))
 
 
 @dataclass(slots=True)

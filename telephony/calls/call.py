@@ -100,6 +100,7 @@ class Call:
     recording_rule: RecordingRule = RecordingRule.USER_OFF
     media: str = "none"
     media_round: int = 0
+    pbx_silent: bool = False
     codec: Codec | None = None
     outcome: Outcome | None = None
     sip_status: int = 0
@@ -148,7 +149,7 @@ class Call:
         if self._answered_monotonic is not None:
             self.talk_seconds = max(0.0, self.clock.monotonic() - self._answered_monotonic)
         self.outcome, self.sip_status, self.ended_at = outcome, sip_status, self.clock.wall()
-        self.media = "none"
+        self.media, self.pbx_silent = "none", False
         self.recording = "stopped" if self.recording in {"on", "announcing"} else self.recording
         self.to(CallState.ENDED)
 
@@ -205,6 +206,7 @@ class Call:
             "recording_rule": self.recording_rule.value,
             "media": self.media,
             "media_round": self.media_round,
+            "pbx_silent": self.pbx_silent,
             "outcome": self.outcome.value if self.outcome else None,
             "sip_status": self.sip_status,
         }

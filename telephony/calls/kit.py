@@ -74,7 +74,7 @@ class Lines(Protocol):
     """The tenants' PBX connections."""
 
     def dial(self, call: Call, dial: str, codecs: tuple[Codec, ...]) -> Leg:
-        """An outgoing leg; raises BadCommand("no-line")."""
+        """An outgoing leg; raises BadCommand("no-line"), CallOver while the PBX has no address."""
         ...
 
     def desk_of(self, call: Call) -> str:
@@ -87,6 +87,10 @@ class Lines(Protocol):
 
     def status(self, tenant: TenantId, user: UserId) -> tuple[bool, str]:
         """Registered, and the problem's code."""
+        ...
+
+    def knock(self, tenant: TenantId, user: UserId) -> None:
+        """Register the user again now where the PBX could not be reached."""
         ...
 
     async def put(self, config: LineConfig) -> None:
@@ -126,6 +130,8 @@ class Kit:
     browser_leg: Callable[[Call], BrowserLeg]
     device_wait_seconds: float = 8.0
     ringback_after_seconds: float = 1.0
+    # A window gives its offer up after 30 s; a PBX may think longer than that before the callee rings.
+    connected_after_seconds: float = 20.0
 
     async def keep_dialog(self, call: Call, leg: Leg) -> None:
         """Before a party is told that it is connected, what ends it after a kill is on disk."""

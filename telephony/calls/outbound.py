@@ -26,8 +26,15 @@ async def place(kit: Kit, call: Call, command: PlaceCall) -> None:
         raise CallOver(Outcome.COMPLETED if call.answered_at else Outcome.NO_ANSWER) from None
 
 
-def _over(event: LegEvent) -> CallOver:
-    return CallOver(event.outcome or Outcome.CARRIER_ERROR, event.sip_status)
+async def _next(call: Call, leg: Leg) -> LegEvent:
+    """What moves the call on; meanwhile it shows whether the PBX has said nothing yet. Raises CallOver."""
+    while True:
+        event = await leg.events.next()
+        if event.signal is Signal.ENDED:
+            raise CallOver(event.outcome or Outcome.CARRIER_ERROR, event.sip_status)
+        if event.signal not in {Signal.SILENT, Signal.HEARD}:
+            return event
+        call.changed(pbx_silent=event.signal is Signal.SILENT)
 
 
 async def _dial(kit: Kit, call: Call, dial: str, codecs: tuple[Codec, ...]) -> Leg:
@@ -44,10 +51,9 @@ async def _from_browser(kit: Kit, call: Call, command: PlaceCall) -> None:
     tone: asyncio.Task[None] | None = None
     try:
         async with asyncio.timeout(command.ring_timeout_seconds), asyncio.TaskGroup() as group:
+            waiting = group.create_task(_connected(kit, call, user, kit.connected_after_seconds))
             while True:
-                event = await peer.events.next()
-                if event.signal is Signal.ENDED:
-                    raise _over(event)
+                event = await _next(call, peer)
                 if tone is not None and event.signal is not Signal.RINGING:
                     tone.cancel()
                 if event.signal is Signal.RINGING and call.state is CallState.DIALING:
@@ -59,6 +65,7 @@ async def _from_browser(kit: Kit, call: Call, command: PlaceCall) -> None:
                     assert user.endpoint is not None and peer.endpoint is not None
                     early = kit.media.join(user.endpoint, peer.endpoint)
                 elif event.signal is Signal.ANSWERED:
+                    waiting.cancel()
                     break
     except TimeoutError:
         raise CallOver(Outcome.NO_ANSWER) from None
@@ -71,22 +78,26 @@ async def _from_browser(kit: Kit, call: Call, command: PlaceCall) -> None:
     await talk(kit, call, Bridge(kit, call, user, peer))
 
 
-async def _ringback(kit: Kit, call: Call, user: Leg) -> None:
-    """Our tone when the PBX sends none; needs media, so the line's last codec is answered."""
-    await asyncio.sleep(kit.ringback_after_seconds)
+async def _connected(kit: Kit, call: Call, user: Leg, seconds: float) -> None:
+    """The window's audio comes up although the PBX named no codec so far: the line's last one is answered."""
+    await asyncio.sleep(seconds)
     if user.endpoint is None:
         await user.settle(kit.lines.likely_codec(call, user.offered().codecs))
         call.changed(media="up")
+
+
+async def _ringback(kit: Kit, call: Call, user: Leg) -> None:
+    """Our tone when the PBX sends none."""
+    await _connected(kit, call, user, kit.ringback_after_seconds)
     assert user.endpoint is not None
     await kit.media.ringback(user.endpoint)
 
 
-async def _picked_up(desk: Leg, seconds: float) -> None:
+async def _picked_up(call: Call, desk: Leg, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while (event := await desk.events.next()).signal is not Signal.ANSWERED:
-                if event.signal is Signal.ENDED:
-                    raise _over(event)
+            while (await _next(call, desk)).signal is not Signal.ANSWERED:
+                pass
     except TimeoutError:
         raise CallOver(Outcome.DEVICE_UNREACHABLE) from None
 
@@ -95,7 +106,7 @@ async def _from_desk(kit: Kit, call: Call, command: PlaceCall) -> None:
     """The desk phone rings first; its owner hears the callee ring, then talks."""
     desk = await _dial(kit, call, kit.lines.desk_of(call), ())
     try:
-        await _picked_up(desk, command.ring_timeout_seconds)
+        await _picked_up(call, desk, command.ring_timeout_seconds)
     except CallOver as over:
         known = over.outcome in {Outcome.BUSY, Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.UNREACHABLE}
         raise CallOver(Outcome.DEVICE_UNREACHABLE if known else over.outcome, over.sip_status) from None
@@ -120,9 +131,7 @@ async def _reached(kit: Kit, call: Call, desk: Leg, command: PlaceCall) -> Leg:
             tone = group.create_task(kit.media.ringback(desk.endpoint))
             gone = group.create_task(_leaves(desk))
             peer = await _dial(kit, call, command.dial, (own, *(codec for codec in Codec if codec is not own)))
-            while (event := await peer.events.next()).signal is not Signal.ANSWERED:
-                if event.signal is Signal.ENDED:
-                    raise _over(event)
+            while (event := await _next(call, peer)).signal is not Signal.ANSWERED:
                 if event.signal is Signal.RINGING and call.state is CallState.DIALING:
                     call.to(CallState.RINGING)
                 elif event.signal is Signal.EARLY_MEDIA and early is None:

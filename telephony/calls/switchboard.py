@@ -257,6 +257,7 @@ async def _place(board: Switchboard, command: PlaceCall) -> None:
         raise BadCommand("no-line")
     registered, problem = board.kit.lines.status(command.tenant, command.user)
     if problem and not registered and not command.emergency:
+        board.kit.lines.knock(command.tenant, command.user)
         raise BadCommand("line-down")
     call = Call(
         id=command.call,

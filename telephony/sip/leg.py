@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any
 
 from contract.calls import Codec, MediaCapabilities, Outcome, Party
 from telephony.errors import MediaError, ParseError
@@ -19,30 +19,15 @@ from telephony.sip.dialog import Dialog
 from telephony.sip.digest import Credentials, strongest
 from telephony.sip.message import Message, response
 from telephony.sip.outcome import FINAL, outcome_of
+from telephony.sip.patience import Patience
 from telephony.sip.refusal import ALLOW, DIGITS, digit_of, refusal
+from telephony.sip.rtp_socket import RtpSocket
 from telephony.sip.transaction import ClientTransaction, ServerTransaction
 from telephony.sip.useragent import Address, UserAgent, new_tag
 
 GLARE_SECONDS = (2.1, 4.0)
 HOLD_SECONDS = 32.0
 GONE = {408, 481}
-
-
-class RtpSocket(Endpoint, Protocol):
-    """The media socket of a leg."""
-
-    @property
-    def local_port(self) -> int:
-        """UDP port for our SDP."""
-        ...
-
-    def connect(self, host: str, port: int, codec: Codec, payload_type: int, event_payload_type: int | None) -> None:
-        """Where the far party hears, and how."""
-        ...
-
-    def set_direction(self, sending: bool, receiving: bool) -> None:
-        """What the agreed direction allows."""
-        ...
 
 
 class Stage(Enum):
@@ -94,6 +79,9 @@ class SipLeg:
         self._acks: dict[tuple[str, int], Message] = {}
         self._answer_due, self._asking, self._changes = False, False, asyncio.Lock()
         self.waits_to_confirm = False
+        self.on_unheard: Callable[[], None] = lambda: None
+        later = asyncio.get_running_loop().call_later
+        self._patience = Patience(later, lambda: self.events.put(Signal.SILENT), self._give_up)
         self._unconfirmed: tuple[tuple[str, int], Message] | None = None
 
     @classmethod
@@ -183,11 +171,22 @@ class SipLeg:
             ),
         ).with_body("application/sdp", self._offer())  # fmt: skip
         self._invite = self._agent.request(message, identity.to, self._heard, self._unanswered)
+        self._patience.begin()
+
+    def _give_up(self) -> None:
+        """Not even a 100 came; what the PBX still says is cancelled, acknowledged and ended as after a hang-up."""
+        assert self._invite is not None
+        self._invite.stop_repeating()
+        self._quit(Outcome.PBX_UNREACHABLE)
+        self.events.put(Signal.ENDED, Outcome.PBX_UNREACHABLE, 408)
+        self.on_unheard()
 
     def _unanswered(self) -> None:
-        self._finish(Outcome.CANCELLED if self._cancelled else Outcome.UNREACHABLE, 408)
+        self._finish(Outcome.CANCELLED if self._cancelled else Outcome.PBX_UNREACHABLE, 408)
 
     def _heard(self, message: Message) -> None:
+        if self._patience.end() and not self._cancelled:
+            self.events.put(Signal.HEARD)
         try:
             if message.status < 200:
                 self._progress(message)
@@ -379,6 +378,7 @@ class SipLeg:
         self._quit(outcome)
 
     def _quit(self, outcome: Outcome) -> None:
+        self._patience.end()
         if self._stage is Stage.CALLING and self._invite is not None:
             if not self._cancelled:
                 self._cancelled = True

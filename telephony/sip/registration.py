@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import secrets
 from collections.abc import Callable
@@ -48,6 +49,7 @@ class Registrar:
     _call_id: str = field(default_factory=lambda: secrets.token_hex(12))
     _tag: str = field(default_factory=new_tag)
     _cseq: int = 0
+    _doubted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Register and refresh until cancelled; leaving says so to the registrar."""
@@ -56,10 +58,25 @@ class Registrar:
             granted = await self._register(self.seconds)
             if granted:
                 failures = 0
-                await asyncio.sleep(granted * random.uniform(0.7, 0.9))
+                await self._rest(granted * random.uniform(0.7, 0.9))
             else:
                 failures += 1
-                await asyncio.sleep(wait_after(failures, random.random()))
+                await self._rest(wait_after(failures, random.random()))
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._doubted.wait(), seconds)
+        self._doubted.clear()
+
+    def doubt(self) -> None:
+        """The PBX left a call without any response: it counts as unreachable until it takes a REGISTER, sent at once."""
+        self._became(False, UNREACHABLE)
+        self._doubted.set()
+
+    def knock(self) -> None:
+        """Somebody wants to call: a PBX that could not be reached is tried at once instead of at its next turn."""
+        if self.problem == UNREACHABLE:
+            self._doubted.set()
 
     async def leave(self) -> None:
         """Unregister, if registered."""

@@ -126,6 +126,10 @@ class ClientTransaction:
             wait = min(wait, T2_SECONDS)
         self.timers.start("repeat", wait, lambda: self._repeat(wait * 2))
 
+    def stop_repeating(self) -> None:
+        """Ask no more; what comes of what was sent is still heard until the transaction times out."""
+        self.timers.stop("repeat")
+
     def _give_up(self) -> None:
         self._end()
         self.on_timeout()

@@ -14,10 +14,11 @@ from contract.lines import LineConfig, Registration
 from contract.numbers import UserId
 from telephony.errors import CarrierError, ParseError
 from telephony.sip.digest import Credentials
-from telephony.sip.leg import Identity, RtpSocket, SipLeg
+from telephony.sip.leg import Identity, SipLeg
 from telephony.sip.message import Message, response
 from telephony.sip.refusal import ALLOW, refusal
 from telephony.sip.registration import UNREACHABLE, Registrar
+from telephony.sip.rtp_socket import RtpSocket
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.uri import NameAddr, quoted
 from telephony.sip.useragent import Address, UserAgent, new_tag
@@ -165,7 +166,10 @@ class Trunk:
             raise CarrierError(503)
         uri = f"sip:{dial.replace('#', '%23')}@{self.domain}"
         wanted = [c for c in (codecs or self.config.codecs) if c in self.config.codecs] or list(self.config.codecs)
-        return SipLeg(self.agent, self._identity(registration), Party(dial), self.open_rtp, wanted, uri)
+        leg = SipLeg(self.agent, self._identity(registration), Party(dial), self.open_rtp, wanted, uri)
+        if (registrar := self.registrars.get(registration.user)) is not None:
+            leg.on_unheard = registrar.doubt
+        return leg
 
     def _asked(self, agent: UserAgent, transaction: ServerTransaction, request: Message, source: Address) -> None:
         if request.method == "INVITE":

@@ -76,6 +76,7 @@ class PhoneStand:
     signed_in: bool = True
     consented: bool = True
     refuse_ticket: bool = False
+    run: str = "r1"
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     windows: list[web.WebSocketResponse] = field(default_factory=list)
     phone: web.WebSocketResponse | None = None
@@ -171,6 +172,7 @@ class PhoneStand:
             role = "phone" if socket is self.phone else "remote"
             return {
                 "session": str(id(socket)),
+                "run": self.run,
                 "seq": self.seq,
                 "role": role,
                 "calls": list(self.calls.values()),
@@ -293,7 +295,14 @@ class PhoneStand:
         html = Environment(loader=FileSystemLoader(ROOT / "addon/pages/templates"), autoescape=True).get_template(
             f"{name}.html"
         )
-        text = html.render(locale=request.query.get("hl", "en"), ws_url=ws, base_url="", csp_nonce="n")
+        text = html.render(
+            locale=request.query.get("hl", "en"),
+            ws_url=ws,
+            base_url="",
+            csp_nonce="n",
+            late="This page is late.",
+            again="Try again",
+        )
         return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": csp(ws)})
 
 
@@ -301,7 +310,7 @@ def snapshot(call: str) -> dict[str, Any]:
     return {
         "call": call, "direction": "outbound", "state": "dialing", "device": "browser", "started_at": time.time(),
         "answered_at": None, "held": False, "muted": False, "recording": "off", "recording_rule": "user-off", "media": "none", "media_round": 1,
-        "outcome": None, "sip_status": 0,
+        "pbx_silent": False, "outcome": None, "sip_status": 0,
     }  # fmt: skip
 
 

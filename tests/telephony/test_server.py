@@ -102,5 +102,5 @@ async def test_a_plan_from_before_rings_but_never_records(tmp_path: Path, rule: 
     addon.plan = None
     again = await routes.route(asked)
     assert again is not None and (again.user, again.caller_name, again.recording.record) == ("alice", "Ana", False)
-    wanted = RecordingRule.NO_CONSENT if rule is RecordingRule.RECORDED else rule
+    wanted = RecordingRule.CONSENT_UNKNOWN if rule is RecordingRule.RECORDED else rule
     assert again.recording.rule is wanted

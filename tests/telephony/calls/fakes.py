@@ -177,6 +177,7 @@ class MemoryLines:
     trouble: Exception | None = None
     problem: str = ""
     configs: list[LineConfig] = field(default_factory=list)
+    knocks: int = 0
 
     def dial(self, call: Call, dial: str, codecs: tuple[Codec, ...]) -> ScriptedLeg:
         leg = ScriptedLeg(self.codecs, dialled=dial, trouble=self.trouble)
@@ -193,6 +194,9 @@ class MemoryLines:
 
     def status(self, tenant: TenantId, user: UserId) -> tuple[bool, str]:
         return ((tenant, user) == ALICE and not self.problem, self.problem)
+
+    def knock(self, tenant: TenantId, user: UserId) -> None:
+        self.knocks += 1
 
     async def put(self, config: LineConfig) -> None:
         self.configs.append(config)

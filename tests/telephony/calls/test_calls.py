@@ -366,7 +366,7 @@ async def test_restart_ends_each_live_call_exactly_once(x: Exchange, tmp_path: P
 
 async def test_a_line_with_a_problem_takes_no_call_but_an_emergency(x: Exchange) -> None:
     x.lines.problem = "wrong-password"
-    assert await x.board.command(place("n1")) == CommandResult(False, "line-down")
+    assert await x.board.command(place("n1")) == CommandResult(False, "line-down") and x.lines.knocks == 1
     assert (await x.board.command(place("n2", emergency=True))).accepted
     assert not x.board.live.get(CallId("n1")) and x.board.live.get(CallId("n2"))
 

@@ -89,6 +89,16 @@ def test_an_invite_doubles_its_wait_and_gives_up_after_32_seconds() -> None:
     assert wire.times() == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5] and wire.ends == ["end", "timeout"]
 
 
+def test_an_invite_that_is_given_up_is_not_repeated_but_still_heard() -> None:
+    wire = Wire()
+    client = wire.client(INVITATION)
+    wire.clock.run(2)
+    client.stop_repeating()
+    wire.clock.run(30)
+    client.receive(response(INVITATION, 200, "OK", "t"))
+    assert wire.times() == [0, 0.5, 1.5] and wire.heard == [200]
+
+
 def test_a_provisional_response_silences_an_invite_for_ever() -> None:
     wire = Wire()
     client = wire.client(INVITATION)
