@@ -144,10 +144,11 @@ def _pages(app: Flask, door: BrowserDoor) -> None:
     def page(template: str, *, microphone: bool = False, status: int = 200, **values: str) -> Response:
         nonce = secrets.token_urlsafe(18)
         found = door.visitor()
-        language = found.request.texts.language if found else locale()
+        texts = found.request.texts if found else Texts(locale())
         text = render_template(
-            template, locale=language, csp_nonce=nonce, ws_url=door.config.telephony_ws_url, **values
-        )
+            template, locale=texts.language, csp_nonce=nonce, ws_url=door.config.telephony_ws_url,
+            late=texts.t("page.late"), again=texts.t("problem.retry"), **values,
+        )  # fmt: skip
         response = Response(text, status, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = policy(door.config, nonce)
         if microphone:

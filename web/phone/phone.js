@@ -10,6 +10,7 @@ import { Tones } from './tones.js';
 import { view } from './view.js';
 
 const STAY_MS = 600000;
+const AT_ONCE_MS = 8000;
 const SILENT_MS = 5000;
 const root = document.getElementById('root');
 const texts = await loadTexts(document.documentElement.lang);
@@ -19,12 +20,14 @@ const tones = new Tones();
 let notification = null;
 let planTimer = 0;
 let wanted = '';
+let wantedAt = 0;
 let heardAt = Date.now();
 
 const state = {
   user: null, link: 'connecting', role: 'remote', line: { registered: false, problem: '' }, calls: [], tab: 'keypad', number: '',
   plan: null, recents: null, missed: 0, devices: {}, chosen: {}, level: 0, quality: {}, refused: '', error: '', ended: null,
   panel: '', sent: '', consent: null, silent: false, written: {}, now: Date.now() / 1000, shown: '',
+  hint: '', unplanned: false, unlisted: false, placing: false, unsure: null,
 };
 
 function show(change = {}) {
@@ -72,7 +75,15 @@ function ended(call) {
   }
 }
 
+/** The service knows this call no more: it failed, or the call ended while this window was away. */
+function gone(call, restarted) {
+  state.ended = { ...call, outcome: restarted ? 'our-error' : 'away', talked: 0 };
+  Object.assign(state, { panel: '', sent: '' });
+  loadRecents();
+}
+
 function took(call, reason = 'initial') {
+  if (state.unsure) Object.assign(state, { unsure: null, error: '' });
   if (call.state === 'ended') ended(call);
   else {
     const others = state.calls.filter((one) => one.call !== call.call);
@@ -87,16 +98,17 @@ function took(call, reason = 'initial') {
 
 line.addEventListener('link', ({ detail }) => show({ link: detail, ...(detail === 'signed-out' ? { user: null } : {}) }));
 line.addEventListener('welcome', ({ detail }) => {
-  for (const gone of state.calls.filter((one) => !detail.calls.some((call) => call.call === one.call))) media.end(gone.call);
-  show({ role: detail.role, line: detail.line, calls: [] });
+  const over = state.calls.filter((one) => !detail.calls.some((call) => call.call === one.call));
+  for (const one of over) media.end(one.call);
+  state.calls = [];
+  if (over.length) gone(over.at(-1), detail.restarted);
+  show({ role: detail.role, line: detail.line, link: 'open' });
   for (const call of detail.calls) {
     const again = state.role === 'phone' && call.media !== 'none';
     took(again ? { ...call, media: 'wanted' } : call, call.answered_at || call.media === 'up' ? 'reconnect' : 'initial');
   }
-  if (wanted) {
-    place(wanted);
-    wanted = '';
-  }
+  if (wanted && Date.now() - wantedAt < AT_ONCE_MS) place(wanted);
+  wanted = '';
 });
 line.addEventListener('call.state', ({ detail }) => took(detail));
 line.addEventListener('session.role', ({ detail }) => {
@@ -118,14 +130,14 @@ async function loadRecents() {
   try {
     const { calls } = await get('/api/calls');
     const seen = Number(localStorage.getItem('ctc.seen') ?? 0);
-    show({ recents: calls, missed: calls.filter((call) => call.missed && call.started_at > seen).length });
-  } catch (error) {
-    if (error.status !== 0) show({ recents: [] });
+    show({ recents: calls, unlisted: false, missed: calls.filter((call) => call.missed && call.started_at > seen).length });
+  } catch {
+    show({ unlisted: true });
   }
 }
 
 function setNumber(number) {
-  show({ number, plan: null });
+  show({ number, plan: null, hint: '', unplanned: false });
   clearTimeout(planTimer);
   if (number) planTimer = setTimeout(() => plan(number), 250);
 }
@@ -135,21 +147,43 @@ async function plan(number) {
     const found = await get(`/api/plan?to=${encodeURIComponent(number)}`);
     if (number === state.number) show({ plan: found });
   } catch {
-    if (number === state.number) show({ plan: null });
+    if (number === state.number) show({ plan: null, unplanned: true });
   }
 }
 
-async function place(to, id = crypto.randomUUID()) {
-  show({ error: '', ended: null, number: to, tab: 'keypad' });
+/** What stands in the way of calling at all, said at the click. */
+function stopped(to) {
+  if (!to.trim()) show({ hint: t('number.first') });
+  else if (state.link !== 'open') {
+    show({ error: t('error.not-connected') });
+    if (state.user) line.retry();
+  } else return false;
+  return true;
+}
+
+/** One call for one click: a number whose fate is unsure is tried again under the same id. */
+async function place(to, id = state.unsure?.to === to ? state.unsure.id : crypto.randomUUID()) {
+  if (state.placing) return;
+  show({ error: '', unsure: null, ended: null, number: to, tab: 'keypad' });
+  if (stopped(to)) return;
   tones.wake();
+  show({ placing: true });
   try {
     if (state.role === 'phone') await media.mic();
     const { call, shown } = await post('/api/calls', { to, device: 'browser', id });
     show({ consent: null, written: { ...state.written, [call]: shown } });
   } catch (error) {
     if (error.kind === 'consent-required') show({ consent: { to, id, number: state.plan?.shown ?? to, version: await consentVersion() } });
-    else if (error.status !== undefined) show({ consent: null, error: error.status ? error.message : t('error.offline') });
+    else if (error.status !== undefined) refused(error, to, id);
+  } finally {
+    show({ placing: false });
   }
+}
+
+function refused(error, to, id) {
+  const unsure = error.status === 0 || error.kind === 'away' ? { to, id } : null;
+  const down = error.kind === 'line-down' && state.line.problem;
+  show({ consent: null, unsure, error: unsure ? t('error.unsure') : down ? t('error.line-down') : error.message });
 }
 
 async function consentVersion() {
@@ -196,7 +230,10 @@ const ACTS = {
   'record-stop': (call) => ask('record.stop', { call }),
   take: async () => { const got = await ask('session.take', {}); if (got) { show({ role: got.role }); for (const call of state.calls) took(call, 'reconnect'); } },
   'try-mic': () => media.mic().then(() => state.calls.forEach((call) => took(call)), () => {}),
-  'clear-error': () => show({ error: '' }),
+  'clear-error': () => show({ error: '', unsure: null }),
+  'place-again': () => place(state.unsure.to, state.unsure.id),
+  'recents-again': () => { show({ recents: null, unlisted: false }); loadRecents(); },
+  begin: () => begin(),
   reconnect: () => line.retry(),
   reopen: () => line.reopen(),
   'close-ended': () => show({ ended: null, number: '', plan: null }),
@@ -220,19 +257,23 @@ root.addEventListener('change', (event) => {
 bindKeys(() => state, ACTS);
 setInterval(() => state.calls.length && show({ now: Date.now() / 1000 }), 500);
 
-show();
-try {
-  const { user, dial, go } = await openSession();
-  if (!user) show({ link: 'signed-out' });
-  else {
+/** Opens the session, and from it the line; a server that does not answer is named, with a way to try again. */
+async function begin() {
+  show({ link: 'connecting' });
+  try {
+    const { user, dial, go } = await openSession();
+    if (!user) return show({ link: 'signed-out' });
     show({ user });
+    if (dial && !state.number) setNumber(dial);
+    if (go && state.number === dial) wanted = dial;
     line.open();
     loadRecents();
     media.list();
-    if (go) wanted = dial;
-    else if (dial) setNumber(dial);
     setInterval(() => me().catch(() => {}), STAY_MS);
+  } catch {
+    show({ link: 'away' });
   }
-} catch {
-  show({ link: 'lost', error: t('error.offline') });
 }
+
+wantedAt = Date.now();
+begin();

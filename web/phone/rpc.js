@@ -4,6 +4,8 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 const ALIVE_MS = 5000;
 const ANSWER_MS = 20000;
+const CONNECT_MS = 5000;
+const LATE_MS = 10000;
 
 export function backOff(attempt, random = Math.random) {
   const full = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
@@ -19,7 +21,7 @@ export class RpcError extends Error {
 
 export class Line extends EventTarget {
   #url; #ticket; #device; #clock; #socket = null; #waiting = new Map(); #next = 1;
-  #attempt = 0; #resume = null; #heart = 0; #again = 0; #closed = false;
+  #attempt = 0; #resume = null; #heart = 0; #again = 0; #closed = false; #turn = 0; #patience = 0; #run = '';
 
   /** `ticket`: async, gives a fresh ticket. `clock`: the audio clock in seconds. */
   constructor(url, ticket, device, clock) {
@@ -44,16 +46,23 @@ export class Line extends EventTarget {
     this.#retryNow();
   }
 
-  async open() {
-    this.#tell('link', 'connecting');
+  /** `quiet`: why the last try failed stays on the screen. */
+  async open(quiet = false) {
+    const turn = ++this.#turn;
+    if (!quiet) this.#tell('link', 'connecting');
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#abandon(), CONNECT_MS);
     let ticket;
     try {
       ticket = await this.#ticket();
     } catch (error) {
+      if (turn !== this.#turn) return;
+      clearTimeout(this.#patience);
       if (error.status === 401) this.#tell('link', 'signed-out');
-      else this.#later();
+      else this.#later('lost');
       return;
     }
+    if (turn !== this.#turn) return;
     const socket = new WebSocket(this.#url, 'ctc.phone.v1');
     this.#socket = socket;
     socket.onmessage = (event) => this.#receive(event.data);
@@ -64,16 +73,27 @@ export class Line extends EventTarget {
   async #hello(ticket) {
     try {
       const welcome = await this.call('session.hello', { ticket, device: this.#device, resume: this.#resume });
+      clearTimeout(this.#patience);
       this.#attempt = 0;
       this.seq = welcome.seq;
+      const restarted = Boolean(this.#run) && this.#run !== welcome.run;
+      this.#run = welcome.run;
       this.#resume = { session: welcome.session, seq: welcome.seq };
-      this.#heart = setInterval(() => this.call('presence.alive', { audio_clock: this.#clock() }).catch(() => {}), ALIVE_MS);
-      this.#tell('welcome', welcome);
+      this.#heart = setInterval(() => this.#beat(), ALIVE_MS);
+      this.#tell('welcome', { ...welcome, restarted });
       this.#tell('link', 'open');
-      await this.call('presence.alive', { audio_clock: this.#clock() });
+      this.#beat();
     } catch {
       this.#socket?.close();
     }
+  }
+
+  /** A sign of life; a service that leaves it unanswered is not there any more, although its socket is. */
+  #beat() {
+    const socket = this.#socket;
+    this.call('presence.alive', { audio_clock: this.#clock() }).catch((error) => {
+      if (error.kind === 'timeout' && socket === this.#socket) this.#abandon();
+    });
   }
 
   call(method, params = {}) {
@@ -81,7 +101,7 @@ export class Line extends EventTarget {
     const id = this.#next++;
     this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
     return new Promise((resolve, reject) => {
-      const patience = method === 'media.offer' ? ANSWER_MS * 6 : ANSWER_MS;
+      const patience = { 'media.offer': ANSWER_MS * 6, 'presence.alive': LATE_MS }[method] ?? ANSWER_MS;
       const late = setTimeout(() => this.#settle(id, new RpcError('timeout')), patience);
       this.#waiting.set(id, { resolve, reject, late });
     });
@@ -110,22 +130,42 @@ export class Line extends EventTarget {
     this.#tell(message.method, message.params);
   }
 
-  #lost() {
-    clearInterval(this.#heart);
-    this.#socket = null;
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, new RpcError('offline'));
-    if (this.#closed) this.#tell('link', 'replaced');
-    else this.#later();
+  /** Nothing comes back: this try is over, the socket is left to itself. */
+  #abandon() {
+    this.#turn += 1;
+    const socket = this.#socket;
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    }
+    this.#cleared();
+    this.#later('silent');
   }
 
-  #later() {
-    this.#tell('link', 'lost');
+  #cleared() {
+    clearInterval(this.#heart);
+    clearTimeout(this.#patience);
+    this.#socket = null;
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, new RpcError('offline'));
+  }
+
+  #lost() {
+    this.#cleared();
+    if (this.#closed) this.#tell('link', 'replaced');
+    else this.#later('lost');
+  }
+
+  #later(link) {
+    this.#tell('link', link);
     clearTimeout(this.#again);
-    this.#again = setTimeout(() => this.open(), backOff(this.#attempt++));
+    this.#again = setTimeout(() => this.open(true), backOff(this.#attempt++));
   }
 
   #retryNow() {
-    if (this.#socket || this.#closed) return;
+    if (this.#socket?.readyState === WebSocket.OPEN || this.#closed) return;
+    if (this.#socket) this.#socket.onclose = null;
+    this.#socket?.close();
+    this.#socket = null;
     clearTimeout(this.#again);
     this.#attempt = 0;
     this.open();

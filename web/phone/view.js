@@ -39,6 +39,8 @@ function notice(key, kind, name, text, ...inside) {
 function notices(state, t) {
   const down = state.link === 'open' && !state.line.registered && `line.${state.line.problem || 'unregistered'}`;
   const said = [
+    ['silent', 'away'].includes(state.link) && notice(state.link, 'bad', 'alert', t(`link.${state.link}.text`),
+      button(state.link === 'away' ? 'begin' : 'reconnect', t('mic.again'), { class: 'tonal' })),
     state.link === 'lost' && notice('lost', 'bad', 'alert', t('error.offline'), button('reconnect', t('link.now'), { class: 'tonal' })),
     state.link === 'replaced' && notice('replaced', 'bad', 'alert', t('link.replaced.text'), button('reopen', t('link.again'), { class: 'tonal' })),
     down && notice('down', 'warn', 'alert', t(down)),
@@ -46,7 +48,7 @@ function notices(state, t) {
       notice('remote', '', 'window', t('remote.text'), button('take', t('remote.use'), { class: 'tonal' })),
     state.refused && notice('refused', 'bad', 'muted', [h('strong', {}, t('mic.title')), h('br'), t(`mic.${state.refused}`)],
       button('try-mic', t('mic.again'), { class: 'tonal' })),
-    state.error && notice('error', 'bad', 'alert', state.error, button('clear-error', t('close'), { class: 'tonal' })),
+    state.error && notice('error', 'bad', 'alert', state.error, state.unsure && button('place-again', t('mic.again'), { class: 'tonal' }), button('clear-error', t('close'), { class: 'tonal' })),
   ].filter(Boolean);
   return h('aside', { class: 'notices', 'data-key': 'notices', 'aria-label': t('notices'), hidden: !said.length }, said);
 }
@@ -79,22 +81,27 @@ export function dialPad(t, act) {
 
 function keypad(state, { t }) {
   const { plan, number } = state;
-  const stopped = !number || (plan && !plan.may_call) || state.link !== 'open';
+  const bad = state.hint || (plan && !plan.may_call);
   return [
     h('div', { class: 'entry' },
       h('label', { class: 'hidden', for: 'number' }, t('number.label')),
       h('input', { id: 'number', 'data-key': 'number', type: 'tel', inputmode: 'tel', autocomplete: 'off', maxlength: 40,
         placeholder: t('number.hint'), value: number, 'aria-describedby': 'plan' }),
       button('erase', '', { class: 'round plain', 'aria-label': t('number.erase'), disabled: !number }, icon('erase'))),
-    h('div', { class: `plan ${plan && !plan.may_call ? 'bad' : ''}`, id: 'plan', role: 'status' },
-      plan && number ? [h('strong', {}, plan.shown), ...plan.lines.map((line) => h('span', {}, line))] : h('span', {}, t('plan.empty'))),
+    h('div', { class: `plan ${bad ? 'bad' : ''}`, id: 'plan', role: 'status' },
+      plan && number ? [h('strong', {}, plan.shown), ...plan.lines.map((line) => h('span', {}, line))]
+        : h('span', {}, state.hint || t(number && state.unplanned ? 'plan.unknown' : 'plan.empty'))),
     dialPad(t, 'digit'),
-    h('div', { class: 'callrow' }, button('call', '', { class: 'call', disabled: stopped }, icon('call'), h('span', {}, t('call')))),
+    h('div', { class: 'callrow' }, button('call', '', { class: 'call', disabled: Boolean(plan && !plan.may_call), 'aria-busy': state.placing && 'true' },
+      icon('call'), h('span', {}, t(state.placing ? 'state.new' : 'call')))),
   ];
 }
 
 function recents(state, texts) {
   const { t } = texts;
+  if (state.unlisted) {
+    return h('div', { class: 'empty', role: 'alert' }, icon('alert'), h('p', {}, t('recents.failed')), button('recents-again', t('mic.again'), { class: 'tonal' }));
+  }
   if (!state.recents) return h('p', { class: 'empty', role: 'status' }, t('loading'));
   if (!state.recents.length) return h('div', { class: 'empty' }, icon('recents'), h('p', {}, t('recents.empty')));
   return h('ul', { class: 'list' }, state.recents.map((call) => recent(call, texts)));

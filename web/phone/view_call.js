@@ -19,6 +19,7 @@ function person(call, state, t) {
 }
 
 export function word(call, t) {
+  if (call.state === 'dialing' && call.pbx_silent) return t('state.silent');
   return t(`state.${call.state === 'held' || call.held ? 'held' : call.state}`);
 }
 
@@ -70,12 +71,19 @@ export function incoming(call, state, { t }, another) {
 
 const missed = (call) => call.direction === 'inbound' && ['no-answer', 'cancelled', 'unreachable'].includes(call.outcome);
 
+/** How it ended in one sentence; a failure of ours or of the PBX says more than its name. */
+function sentence(call, { t, has }) {
+  if (missed(call)) return t('missed');
+  const outcome = call.outcome || 'completed';
+  return t(has(`ended.${outcome}`) ? `ended.${outcome}` : `outcome.${outcome}`);
+}
+
 export function endedSheet(call, state, texts) {
   const { t } = texts;
   return [h('main', { class: 'body middle', tabindex: -1, 'data-key': 'ended' }, person(call, state, t),
-    h('p', { class: 'lead', role: 'status' }, t(missed(call) ? 'missed' : `outcome.${call.outcome || 'completed'}`)),
+    h('p', { class: 'lead', role: 'status' }, sentence(call, texts)),
     call.talked > 0 && h('p', { class: 'length' }, texts.timer(call.talked)),
     call.recording !== 'off' && h('p', { class: 'hint' }, t('rec.later'))),
   h('footer', { class: 'foot two', 'data-key': 'foot-end' }, button('close-ended', t('close'), { class: 'tonal big' }),
-    call.peer.address && button('dial', '', { class: 'call', 'data-arg': call.peer.address }, icon('call'), h('span', {}, t('call'))))];
+    call.peer.address && button('dial', '', { class: 'call', 'data-arg': call.peer.address }, icon('call'), h('span', {}, t(['our-error', 'away'].includes(call.outcome) ? 'call.again' : 'call'))))];
 }
