@@ -77,6 +77,7 @@ class PhoneStand:
     consented: bool = True
     refuse_ticket: bool = False
     run: str = "r1"
+    frozen: set[str] = field(default_factory=set)
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     windows: list[web.WebSocketResponse] = field(default_factory=list)
     phone: web.WebSocketResponse | None = None
@@ -107,7 +108,8 @@ class PhoneStand:
         self.asked.clear()
         self.heard.clear()
         self.signed_in = self.consented = True
-        self.refuse_ticket = False
+        self.refuse_ticket, self.run = False, "r1"
+        self.frozen.clear()
         self.settings, self.plan, self.peer = dict(SETTINGS), dict(PLAN), dict(PEER)
         self.line, self.has_history, self.refusal = {"registered": True, "problem": ""}, True, None
         self.others = []
@@ -196,11 +198,24 @@ class PhoneStand:
             await self.change(call, **effects[method])
         return {}
 
+    async def thawed(self, *parts: str) -> None:
+        """Like a stopped process: what is asked waits until it runs again."""
+        while self.frozen & set(parts):
+            await asyncio.sleep(0.05)
+
+    async def fails(self, *, new_run: bool = True) -> None:
+        """The service dies and is started again, or only forgets its calls; every socket is cut."""
+        self.run = f"{self.run}+" if new_run else self.run
+        self.calls.clear()
+        await self.drop()
+
     async def socket(self, request: web.Request) -> web.StreamResponse:
+        await self.thawed("telephony")
         socket = web.WebSocketResponse(protocols=("ctc.phone.v1",))
         await socket.prepare(request)
 
         async def serve(asked: dict[str, Any]) -> None:
+            await self.thawed("telephony")
             result = await self.rpc(socket, asked["method"], asked["params"])
             if not socket.closed:
                 await socket.send_json({"jsonrpc": "2.0", "id": asked["id"], "result": result})
@@ -219,6 +234,7 @@ class PhoneStand:
         path, method = request.path, request.method
         body = await request.json() if method in {"POST", "PUT"} else {}
         self.asked.append((f"{method} {path}", body))
+        await self.thawed("addon", path)
         if not self.signed_in:
             return web.json_response({"error": {"kind": "signed-out", "text": "Sign in"}}, status=401)
         if method != "GET" and path != "/session" and request.headers.get("X-CTC-CSRF") != "c1":

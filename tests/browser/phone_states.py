@@ -105,6 +105,50 @@ def ended(outcome: str) -> Reach:
     return reach
 
 
+def lost_call(new_run: bool) -> Reach:
+    """The window comes back to a service that does not know its call any more."""
+
+    def reach(page: Page, stand: PhoneStand) -> None:
+        live(page, stand, state="active")
+        stand.do(stand.fails(new_run=new_run))
+        expect(page.locator('[data-do="close-ended"]')).to_be_visible()
+
+    return reach
+
+
+def nothing_typed(page: Page, stand: PhoneStand) -> None:
+    phone(page, stand)
+    page.locator('[data-do="call"]').click()
+    expect(page.locator("#plan.bad")).to_be_visible()
+
+
+def frozen(part: str, link: str) -> Reach:
+    """Half of the product stands still when the window opens."""
+
+    def reach(page: Page, stand: PhoneStand) -> None:
+        stand.frozen.add(part)
+        phone(page, stand)
+        expect(page.locator(f'[data-key="{link}"]')).to_be_visible(timeout=15000)
+        stand.frozen.clear()
+
+    return reach
+
+
+def recents_failed(page: Page, stand: PhoneStand) -> None:
+    stand.frozen.add("/api/calls")
+    tab("recents")(page, stand)
+    expect(page.locator('[data-do="recents-again"]')).to_be_visible(timeout=15000)
+    stand.frozen.clear()
+
+
+def unsure(page: Page, stand: PhoneStand) -> None:
+    typed(True)(page, stand)
+    stand.frozen.add("/api/calls")
+    page.locator('[data-do="call"]').click()
+    expect(page.locator('[data-do="place-again"]')).to_be_visible(timeout=15000)
+    stand.frozen.clear()
+
+
 def incoming(page: Page, stand: PhoneStand) -> None:
     live(page, stand, direction="inbound", state="ringing")
     expect(page.locator('[data-do="answer"]')).to_be_visible()
@@ -193,6 +237,7 @@ PHONE: dict[str, Reach] = {
     "recents-empty": no_recents,
     "settings": tab("settings"),
     "dialing": call(state="dialing"),
+    "dialing-silent": call(state="dialing", pbx_silent=True),
     "ringing": call(state="ringing"),
     "early": call(state="early"),
     "active": call(state="active"),
@@ -212,6 +257,14 @@ PHONE: dict[str, Reach] = {
     "ended": ended("completed"),
     "ended-busy": ended("busy"),
     "ended-our-error": ended("our-error"),
+    "ended-pbx-unreachable": ended("pbx-unreachable"),
+    "ended-lost": lost_call(True),
+    "ended-away": lost_call(False),
+    "number-missing": nothing_typed,
+    "silent": frozen("telephony", "silent"),
+    "away": frozen("addon", "away"),
+    "recents-failed": recents_failed,
+    "call-unsure": unsure,
     "consent": consent,
     "call-refused": refused,
     "remote": remote,
