@@ -64,7 +64,7 @@ def test_a_silent_pbx_is_named_and_the_end_has_one_sentence(context: BrowserCont
     phone_stand.do(phone_stand.change("a1", pbx_silent=False))
     expect(page.locator("#word")).to_have_text("Dialing")
     phone_stand.do(phone_stand.change("a1", state="ended", outcome="pbx-unreachable", sip_status=408))
-    expect(page.get_by_text("Your telephone system did not answer, so nobody was called.")).to_be_visible()
+    expect(page.get_by_text("Your telephone system did not answer, so the call was given up.")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
     shot(page, "pbx-gave-up")
 

@@ -90,7 +90,7 @@ function keypad(state, { t }) {
       button('erase', '', { class: 'round plain', 'aria-label': t('number.erase'), disabled: !number }, icon('erase'))),
     h('div', { class: `plan ${bad ? 'bad' : ''}`, id: 'plan', role: 'status' },
       plan && number ? [h('strong', {}, plan.shown), ...plan.lines.map((line) => h('span', {}, line))]
-        : h('span', {}, state.hint || t(number && state.unplanned ? 'plan.unknown' : 'plan.empty'))),
+        : h('span', {}, state.hint || t(!number ? 'plan.empty' : state.unplanned ? 'plan.unknown' : 'loading'))),
     dialPad(t, 'digit'),
     h('div', { class: 'callrow' }, button('call', '', { class: 'call', disabled: Boolean(plan && !plan.may_call), 'aria-busy': state.placing && 'true' },
       icon('call'), h('span', {}, t(state.placing ? 'state.new' : 'call')))),
