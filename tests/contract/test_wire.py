@@ -141,4 +141,4 @@ def test_a_phone_number_is_e164(bad: str) -> None:
 
 
 def test_outcomes_are_a_closed_set() -> None:
-    assert len(calls.Outcome) == 12
+    assert len(calls.Outcome) == 13
