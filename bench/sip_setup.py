@@ -18,9 +18,10 @@ from typing import Any, ClassVar
 from contract.calls import Codec, Party
 from telephony.leg import Signal
 from telephony.media.frame import Frame
+from telephony.sip.flow import Address, Flow
 from telephony.sip.leg import Identity, SipLeg
 from telephony.sip.message import parse
-from telephony.sip.useragent import Address, UserAgent
+from telephony.sip.useragent import UserAgent
 
 FAR_ENDS, AT_ONCE = 32, 16
 CODECS = (Codec.PCMU, Codec.PCMA)
@@ -98,12 +99,12 @@ def parse_ms(messages: list[bytes], calls: int) -> float:
 class Heard(UserAgent):
     """A user agent that keeps what it heard."""
 
-    heard: ClassVar[list[bytes]] = []
+    kept: ClassVar[list[bytes]] = []
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
+    def heard(self, data: bytes, source: Address, flow: Flow) -> None:
         """As ever, and kept."""
-        self.heard.append(data)
-        super().datagram_received(data, addr)
+        self.kept.append(data)
+        super().heard(data, source, flow)
 
 
 async def sample(to: Address) -> list[bytes]:
@@ -112,7 +113,7 @@ async def sample(to: Address) -> list[bytes]:
     await call(agent, to)
     await asyncio.sleep(0.1)
     agent.close()
-    return list(Heard.heard)
+    return list(Heard.kept)
 
 
 async def run(calls: int, rounds: int) -> None:

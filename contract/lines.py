@@ -24,7 +24,11 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class LineConfig:
-    """What telephony must know to register and to place calls on one PBX; `rev` grows with each change."""
+    """What telephony must know to register and to place calls on one PBX; `rev` grows with each change.
+
+    `port` 0 leaves the port to SRV records and then to the transport's own. `transport` is udp, tcp or tls. `proxy` is
+    host or host:port, "" for none. `ca`, `client_certificate` and `client_key` are PEM: with a CA that one alone is trusted.
+    """
 
     tenant: TenantId
     line: LineId
@@ -36,3 +40,17 @@ class LineConfig:
     registrations: tuple[Registration, ...] = ()
     codecs: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA, Codec.G722, Codec.OPUS)
     register_seconds: int = 300
+    proxy: str = ""
+    ca: str = field(default="", repr=False)
+    client_certificate: str = field(default="", repr=False)
+    client_key: str = field(default="", repr=False)
+
+    @property
+    def default_port(self) -> int:
+        """The transport's own port (RFC 3261 section 19.1.2)."""
+        return 5061 if self.transport == "tls" else 5060
+
+    @property
+    def registrar(self) -> str:
+        """host, and the port when one is set."""
+        return f"{self.host}:{self.port}" if self.port else self.host

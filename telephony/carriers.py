@@ -23,9 +23,10 @@ from telephony.media.upload import UploadRefused, upload
 from telephony.sealed import SealedCache
 from telephony.server import Carriers
 from telephony.sip.dialog import Dialog
+from telephony.sip.flow import Address
+from telephony.sip.locate import may_be_pbx
 from telephony.sip.message import Message
-from telephony.sip.trunk import may_be_pbx
-from telephony.sip.useragent import Address, UserAgent
+from telephony.sip.useragent import UserAgent
 from telephony.webrtc import guard
 from telephony.webrtc.leg import WebRtcLeg, WebRtcNetwork
 from telephony.webrtc.negotiation import allows_any, allows_public
@@ -35,14 +36,7 @@ BYE_SECONDS = 32.0
 CSEQ_GAP = 1000
 
 
-async def say_bye(bind_ip: str, advertised_ip: str, dev: bool, facts: dict[str, Any]) -> None:
-    """BYE for a dialog of an earlier run; a far end that knows it no more (481) is as good as one that hangs up.
-
-    Raises CarrierError for an address that may not be called any more.
-    """
-    to: Address = (str(facts["to"][0]), int(facts["to"][1]))
-    if not may_be_pbx(to[0], dev):
-        raise CarrierError(503)
+async def _answered(agent: UserAgent, facts: dict[str, Any], to: Address) -> None:
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def over(_: Message | None = None) -> None:
@@ -53,12 +47,28 @@ async def say_bye(bind_ip: str, advertised_ip: str, dev: bool, facts: dict[str, 
         if answer.status >= 200:
             over()
 
+    dialog = Dialog.from_json(facts["dialog"])
+    _, message = replace(dialog, local_cseq=dialog.local_cseq + CSEQ_GAP).next("BYE", "")
+    agent.request(message, to, heard, over)
+    await asyncio.wait_for(done, BYE_SECONDS)
+
+
+async def say_bye(bind_ip: str, advertised_ip: str, dev: bool, facts: dict[str, Any], lines: TrunkLines) -> None:
+    """BYE for a dialog of an earlier run; a far end that knows it no more (481) is as good as one that hangs up.
+
+    Over TCP and TLS it takes the line's own new connection. Raises CarrierError for an address that may not be called
+    any more, TimeoutError when there is no way to the PBX.
+    """
+    to: Address = (str(facts["to"][0]), int(facts["to"][1]))
+    if not may_be_pbx(to[0], dev):
+        raise CarrierError(503)
+    if facts.get("transport", "UDP") != "UDP":
+        agent, to = await asyncio.wait_for(lines.way_of(facts["line"]), BYE_SECONDS)
+        await _answered(agent, facts, to)
+        return
     agent = await UserAgent.open(bind_ip, 0, lambda ip: ip == to[0], lambda *_: None, advertised_ip)
     try:
-        dialog = Dialog.from_json(facts["dialog"])
-        _, message = replace(dialog, local_cseq=dialog.local_cseq + CSEQ_GAP).next("BYE", "")
-        agent.request(message, to, heard, over)
-        await asyncio.wait_for(done, BYE_SECONDS)
+        await _answered(agent, facts, to)
     finally:
         agent.close()
 
@@ -73,8 +83,11 @@ def build_carriers(config: Config, addon: AddonClient) -> Carriers:
     async def rtp() -> RtpPort:
         return await open_rtp_port(config.bind, may_reach=lambda address: may_be_pbx(address, config.dev))
 
+    network = Network(config.bind, config.advertised_ip, config.dev, rtp)
+    lines = TrunkLines(addon, SealedCache(config.data_dir / "sealed", config.keys["lines"]), network)
+
     async def bye(facts: dict[str, Any]) -> None:
-        await say_bye(config.bind, config.advertised_ip, config.dev, facts)
+        await say_bye(config.bind, config.advertised_ip, config.dev, facts, lines)
 
     async def rendered(call: CallId) -> Rendered:
         try:
@@ -91,8 +104,6 @@ def build_carriers(config: Config, addon: AddonClient) -> Carriers:
     def browser(call: Call) -> BrowserLeg:
         return WebRtcLeg(call.peer, webrtc)
 
-    network = Network(config.bind, config.advertised_ip, config.dev, rtp)
-    lines = TrunkLines(addon, SealedCache(config.data_dir / "sealed", config.keys["lines"]), network)
     return Carriers(
         lines, studio, browser, bye, rendered, uploaded, studio.forget, studio.recorded, lines.run, studio.close
     )

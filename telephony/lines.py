@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,13 +24,16 @@ from telephony.journal import commit_at_last
 from telephony.leg import Leg
 from telephony.outbox import stored
 from telephony.sealed import SealedCache
+from telephony.sip.flow import Address
 from telephony.sip.leg import SipLeg
 from telephony.sip.trunk import OpenRtp, Trunk
+from telephony.sip.useragent import UserAgent
 
 Key = tuple[TenantId, LineId]
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 REFRESH_SECONDS = 60.0
 START_AGAIN_SECONDS = 30.0
+WAY_POLL_SECONDS = 0.1
 _CACHED = "lines"
 log = logging.getLogger(__name__)
 
@@ -253,4 +256,16 @@ class TrunkLines:
         key = self._line_of.get(leg)
         if key is not None and leg.endpoint is not None:
             self._codecs[key] = leg.endpoint.codec
-        return leg.journal_facts()
+        facts = leg.journal_facts()
+        if facts is not None and key is not None:
+            facts |= {"line": list(key), "transport": self._trunks[key].config.transport.upper()}
+        return facts
+
+    async def way_of(self, key: Sequence[str]) -> tuple[UserAgent, Address]:
+        """How a line's PBX is reached, once it is; waits without end."""
+        tenant, line = key
+        while True:
+            trunk = self._trunks.get((TenantId(tenant), LineId(line)))
+            if trunk is not None and trunk.agent is not None and trunk.address is not None:
+                return trunk.agent, trunk.address
+            await asyncio.sleep(WAY_POLL_SECONDS)

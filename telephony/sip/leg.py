@@ -17,13 +17,14 @@ from telephony.media.frame import Endpoint, Frame
 from telephony.sip import sdp
 from telephony.sip.dialog import Dialog
 from telephony.sip.digest import Credentials, strongest
+from telephony.sip.flow import Address
 from telephony.sip.message import Message, response
 from telephony.sip.outcome import FINAL, outcome_of
 from telephony.sip.patience import Patience
 from telephony.sip.refusal import ALLOW, DIGITS, digit_of, refusal
 from telephony.sip.rtp_socket import RtpSocket
 from telephony.sip.transaction import ClientTransaction, ServerTransaction
-from telephony.sip.useragent import Address, UserAgent, new_tag
+from telephony.sip.useragent import UserAgent, new_tag
 
 GLARE_SECONDS = (2.1, 4.0)
 HOLD_SECONDS = 32.0
@@ -203,7 +204,7 @@ class SipLeg:
         first, self._provisional = not self._provisional, True
         if self._cancelled:
             if first:
-                self._agent.cancel(self._invite, self._identity.to)
+                self._agent.cancel(self._invite)
             return
         if message.sdp and self.endpoint is None:
             self._agree(message.sdp)
@@ -383,7 +384,7 @@ class SipLeg:
             if not self._cancelled:
                 self._cancelled = True
                 if self._provisional:
-                    self._agent.cancel(self._invite, self._identity.to)
+                    self._agent.cancel(self._invite)
                 self._close_media()
         elif self._stage is Stage.RINGING_IN and self._inbound is not None:
             status, reason = FINAL.get(outcome, (480, "Temporarily Unavailable"))

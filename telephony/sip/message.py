@@ -144,6 +144,19 @@ def _unfolded(head: str) -> Iterable[str]:
     return lines
 
 
+def body_length(head: bytes) -> int:
+    """What a stream's message says of its body, `head` being all before the blank line; raises ParseError.
+
+    On a stream the length must be there, once (RFC 3261 sections 18.3 and 20.14).
+    """
+    _, *lines = _unfolded(head.decode("utf-8", "surrogateescape"))
+    pairs = [line.partition(":") for line in lines]
+    said = [value.strip() for name, _, value in pairs if name.strip().lower() in {"content-length", "l"}]
+    if len(said) != 1 or not (said[0].isascii() and said[0].isdigit()) or len(said[0]) > 9:
+        raise ParseError("a message without one Content-Length on a stream")
+    return int(said[0])
+
+
 def _headers(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for line in lines:

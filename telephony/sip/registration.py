@@ -12,20 +12,15 @@ from dataclasses import dataclass, field
 from telephony.errors import ParseError
 from telephony.sip.digest import Challenge, Credentials, strongest
 from telephony.sip.message import Message
+from telephony.sip.next_hop import Hop, wait_after
+from telephony.sip.tls import UNREACHABLE
 from telephony.sip.uri import NameAddr
-from telephony.sip.useragent import Address, UserAgent, new_tag
+from telephony.sip.useragent import UserAgent, new_tag
 
-BASE_WAIT_SECONDS, MAX_WAIT_SECONDS = 30.0, 1800.0
-FIRST_RETRY_SECONDS = 2.0
-WRONG_PASSWORD, UNREACHABLE, REFUSED = "wrong-password", "unreachable", "refused"
-
-
-def wait_after(failures: int, roll: float) -> float:
-    """Seconds until the next try: doubling from 30 s to 1800 s, 50 to 100 % of it at random (`roll` 0..1)."""
-    if failures <= 1:
-        return FIRST_RETRY_SECONDS
-    longest = float(min(MAX_WAIT_SECONDS, BASE_WAIT_SECONDS * 2 ** min(failures - 2, 10)))
-    return longest * (0.5 + 0.5 * roll)
+WRONG_PASSWORD, REFUSED = "wrong-password", "refused"
+# Every extension of a line learns at once that the PBX is back.
+SPREAD_SECONDS = 0.5
+OUT_OF_SERVICE = {408, 503}
 
 
 def whole_number(text: str) -> int | None:
@@ -38,7 +33,7 @@ class Registrar:
     """One extension at one registrar; `problem` is a code of LineStatus."""
 
     agent: UserAgent
-    to: Address
+    hop: Hop
     domain: str
     extension: str
     credentials: Credentials
@@ -49,34 +44,40 @@ class Registrar:
     _call_id: str = field(default_factory=lambda: secrets.token_hex(12))
     _tag: str = field(default_factory=new_tag)
     _cseq: int = 0
-    _doubted: asyncio.Event = field(default_factory=asyncio.Event)
+    _contact: str = ""
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Register and refresh until cancelled; leaving says so to the registrar."""
         failures = 0
         while True:
+            self._moved.clear()
+            if self.hop.address is None:
+                await self._moved.wait()
+                await asyncio.sleep(random.uniform(0, SPREAD_SECONDS) if self._contact else 0)
+                continue
             granted = await self._register(self.seconds)
-            if granted:
-                failures = 0
-                await self._rest(granted * random.uniform(0.7, 0.9))
-            else:
-                failures += 1
-                await self._rest(wait_after(failures, random.random()))
+            failures = 0 if granted else failures + 1
+            pause = granted * random.uniform(0.7, 0.9) if granted else wait_after(failures, random.random())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._moved.wait()
 
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._doubted.wait(), seconds)
-        self._doubted.clear()
+    def moved(self, problem: str) -> None:
+        """The way to the PBX is another: register there at once; with a `problem` there is none."""
+        if problem:
+            self._became(False, problem)
+        self._moved.set()
 
     def doubt(self) -> None:
         """The PBX left a call without any response: it counts as unreachable until it takes a REGISTER, sent at once."""
         self._became(False, UNREACHABLE)
-        self._doubted.set()
+        self._moved.set()
 
     def knock(self) -> None:
         """Somebody wants to call: a PBX that could not be reached is tried at once instead of at its next turn."""
         if self.problem == UNREACHABLE:
-            self._doubted.set()
+            self._moved.set()
 
     async def leave(self) -> None:
         """Unregister, if registered."""
@@ -89,11 +90,13 @@ class Registrar:
         challenge: Challenge | None = None
         for tries in range(3):
             answer = await self._ask(seconds, proof)
-            if answer is None:
-                return self._became(False, UNREACHABLE)
+            if answer is None or answer.status in OUT_OF_SERVICE:
+                self.hop.failed(answer is not None)
+                return self._became(False, self.hop.problem or UNREACHABLE)
             if answer.status < 300:
                 if challenge is not None:
                     self.credentials.proved(challenge)
+                self._contact = self.agent.contact(self.extension)
                 self._became(seconds > 0, "")
                 return self._granted(answer, seconds)
             longer = whole_number(answer.get("Min-Expires"))
@@ -114,7 +117,15 @@ class Registrar:
     def _uri(self) -> str:
         return f"sip:{self.domain}"
 
+    def _contacts(self) -> list[tuple[str, str]]:
+        """Ours, and the end of the one that we had before on another port (section 10.2.2)."""
+        ours = self.agent.contact(self.extension)
+        gone = [("Contact", f"{self._contact};expires=0")] if self._contact not in {"", ours} else []
+        return [("Contact", ours), *gone]
+
     async def _ask(self, seconds: int, proof: tuple[str, str] | None) -> Message | None:
+        if self.hop.address is None:
+            return None
         self._cseq += 1
         address = f"<sip:{self.extension}@{self.domain}>"
         message = Message(
@@ -122,7 +133,7 @@ class Registrar:
             uri=self._uri(),
             headers=(
                 ("Max-Forwards", "70"), ("From", f"{address};tag={self._tag}"), ("To", address), ("Call-ID", self._call_id),
-                ("CSeq", f"{self._cseq} REGISTER"), ("Contact", self.agent.contact(self.extension)),
+                ("CSeq", f"{self._cseq} REGISTER"), *self._contacts(),
                 ("Expires", str(seconds)), *([proof] if proof else []),
             ),
         )  # fmt: skip
@@ -136,7 +147,7 @@ class Registrar:
             if not final.done():
                 final.set_result(None)
 
-        self.agent.request(message, self.to, heard, late)
+        self.agent.request(message, self.hop.address, heard, late)
         return await final
 
     def _granted(self, answer: Message, asked: int) -> int:

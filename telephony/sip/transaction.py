@@ -94,7 +94,10 @@ class Timers:
 
 @dataclass(slots=True)
 class ClientTransaction:
-    """One request of ours until its final response; over UDP it is repeated until something comes back."""
+    """One request of ours until its final response; over UDP it is repeated until something comes back.
+
+    A `reliable` transport repeats nothing and waits for no stray response (timers A, D, E and K).
+    """
 
     request: Message
     send: Send
@@ -102,6 +105,7 @@ class ClientTransaction:
     on_response: Callable[[Message], None]
     on_timeout: Callable[[], None]
     on_end: Callable[[], None]
+    reliable: bool = False
     state: State = State.CALLING
     timers: Timers = field(init=False)
     ack: Message | None = None
@@ -117,7 +121,8 @@ class ClientTransaction:
     def start(self) -> None:
         """Send the request the first time."""
         self.send(self.request)
-        self.timers.start("repeat", T1_SECONDS, lambda: self._repeat(2 * T1_SECONDS))
+        if not self.reliable:
+            self.timers.start("repeat", T1_SECONDS, lambda: self._repeat(2 * T1_SECONDS))
         self.timers.start("give up", TIMEOUT_SECONDS, self._give_up)
 
     def _repeat(self, wait: float) -> None:
@@ -129,6 +134,11 @@ class ClientTransaction:
     def stop_repeating(self) -> None:
         """Ask no more; what comes of what was sent is still heard until the transaction times out."""
         self.timers.stop("repeat")
+
+    def failed(self) -> None:
+        """The way to the far end is gone: no response will come (section 17.1.4)."""
+        if self.state in {State.CALLING, State.PROCEEDING}:
+            self._give_up()
 
     def _give_up(self) -> None:
         self._end()
@@ -160,19 +170,29 @@ class ClientTransaction:
 
     def _final(self, kind: int) -> None:
         self.timers.stop()
-        wait = T4_SECONDS if not self.is_invite else (TIMEOUT_SECONDS if kind == 2 else LATE_SECONDS)
+        if self.is_invite and kind == 2:
+            wait = TIMEOUT_SECONDS
+        elif self.reliable:
+            wait = 0.0
+        else:
+            wait = LATE_SECONDS if self.is_invite else T4_SECONDS
         self.timers.start("end", wait, self._end)
 
 
 @dataclass(slots=True)
 class ServerTransaction:
-    """One request from the peer until our final response was taken."""
+    """One request from the peer until our final response was taken.
+
+    A `reliable` transport repeats no failure and waits for no stray request (timers G, I and J); a 2xx is repeated
+    all the same, since it may have unreliable hops before it (RFC 3261 section 13.3.1.4).
+    """
 
     request: Message
     send: Send
     later: Later
     on_timeout: Callable[[], None]
     on_end: Callable[[], None]
+    reliable: bool = False
     state: State = State.PROCEEDING
     last: Message | None = None
     timers: Timers = field(init=False)
@@ -200,11 +220,12 @@ class ServerTransaction:
         return True
 
     def _final(self, kind: int) -> None:
-        if self.is_invite:
+        if not self.is_invite:
+            self.timers.start("end", 0.0 if self.reliable else TIMEOUT_SECONDS, self._end)
+            return
+        if kind == 2 or not self.reliable:
             self.timers.start("repeat", T1_SECONDS, lambda: self._repeat(2 * T1_SECONDS))
-            self.timers.start("give up", TIMEOUT_SECONDS, self._give_up)
-        else:
-            self.timers.start("end", TIMEOUT_SECONDS, self._end)
+        self.timers.start("give up", TIMEOUT_SECONDS, self._give_up)
 
     def _repeat(self, wait: float) -> None:
         if self.last is not None:
@@ -231,7 +252,7 @@ class ServerTransaction:
         self.timers.stop("repeat", "give up")
         if self.state in {State.ACCEPTED, State.COMPLETED}:
             self.state = State.CONFIRMED
-            self.timers.start("end", T4_SECONDS, self._end)
+            self.timers.start("end", 0.0 if self.reliable else T4_SECONDS, self._end)
 
 
 def with_branch(request: Message, via: str) -> Message:

@@ -1,58 +1,35 @@
-"""One PBX of one tenant: its address, its registered extensions, calls out and in."""
+"""One PBX of one tenant: the way to it, its registered extensions, calls out and in."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from contract.addresses import is_loopback, is_public
 from contract.calls import Codec, Party
 from contract.lines import LineConfig, Registration
 from contract.numbers import UserId
 from telephony.errors import CarrierError, ParseError
 from telephony.sip.digest import Credentials
+from telephony.sip.flow import Address, Stream, UdpSocket
 from telephony.sip.leg import Identity, SipLeg
+from telephony.sip.locate import LookUp, look_up, may_be_pbx, resolve
 from telephony.sip.message import Message, response
+from telephony.sip.next_hop import Connect, DeadTargets, Hop, Overflow, StreamHop, UdpHop, connect
 from telephony.sip.refusal import ALLOW, refusal
-from telephony.sip.registration import UNREACHABLE, Registrar
+from telephony.sip.registration import Registrar
 from telephony.sip.rtp_socket import RtpSocket
+from telephony.sip.tls import security_of
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.uri import NameAddr, quoted
-from telephony.sip.useragent import Address, UserAgent, new_tag
+from telephony.sip.useragent import UserAgent, new_tag
 
-RESOLVE_AGAIN_SECONDS = 30.0
 LEAVE_SECONDS = 1.0
 DRAIN_POLL_SECONDS = 0.5
 OpenRtp = Callable[[], Awaitable[RtpSocket]]
-LookUp = Callable[[str], Awaitable[list[str]]]
 OnInvite = Callable[["Trunk", Registration, SipLeg], None]
 log = logging.getLogger(__name__)
-
-
-def may_be_pbx(address: str, dev: bool) -> bool:
-    """Outside dev a PBX is never on a loopback, private or special address."""
-    return is_public(address) or (dev and is_loopback(address))
-
-
-async def look_up(host: str) -> list[str]:
-    """IPv4 addresses of a name or of any spelling of an address; raises OSError or UnicodeError."""
-    infos = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-    return [str(info[4][0]) for info in infos]
-
-
-async def resolve(host: str, port: int, dev: bool, look_up: LookUp = look_up) -> Address:
-    """The PBX's address, looked up once and used as it was checked; raises CarrierError(503) when none may be called."""
-    try:
-        found = await look_up(host)
-    except (OSError, ValueError) as error:  # a name that cannot be encoded is a UnicodeError
-        raise CarrierError(503) from error
-    for address in found:
-        if may_be_pbx(address, dev):
-            return address, port
-    raise CarrierError(503)
 
 
 @dataclass(slots=True)
@@ -68,16 +45,21 @@ class Trunk:
     on_status: Callable[[Trunk, Registration], None]
     look_up: LookUp = look_up
     agent: UserAgent | None = None
-    address: Address | None = None
+    hop: Hop | None = None
     registrars: dict[UserId, Registrar] = field(default_factory=dict)
     _credentials: dict[UserId, Credentials] = field(default_factory=dict)
     _retired: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
+    def address(self) -> Address | None:
+        """Where requests go now; None while there is no way to the PBX."""
+        return self.hop.address if self.hop is not None else None
+
+    @property
     def domain(self) -> str:
         """What stands behind the @."""
-        default = self.config.port == 5060
-        return self.config.domain or (self.config.host if default else f"{self.config.host}:{self.config.port}")
+        usual = self.config.port in {0, self.config.default_port}
+        return self.config.domain or (self.config.host if usual else self.config.registrar)
 
     def registration(self, user: UserId) -> Registration | None:
         """The user's extension on this line."""
@@ -92,32 +74,59 @@ class Trunk:
         self._retired.set()
 
     async def run(self) -> None:
-        """Resolve, bind, register every extension; leaving unregisters."""
-        while self.address is None and not self._retired.is_set():
-            try:
-                self.address = await resolve(self.config.host, self.config.port, self.dev, self.look_up)
-            except CarrierError:
-                self._unreachable()
-                await asyncio.sleep(RESOLVE_AGAIN_SECONDS)
-        if self.address is None:
-            return
-        peer, dev = self.address[0], self.dev
-        self.agent = await UserAgent.open(
-            self.bind_ip, 0, lambda ip: ip == peer and may_be_pbx(ip, dev), self._asked, self.advertised_ip
-        )
+        """Find the way to the PBX and keep it, register every extension; leaving unregisters."""
+        self.agent, self.hop = await self._opened()
+        overflow = self.agent.overflow
         try:
             async with asyncio.TaskGroup() as group:
+                way = group.create_task(self.hop.run())
                 keeping = [group.create_task(self._registrar(r).run()) for r in self.config.registrations]
                 await self._retired.wait()
                 for task in keeping:
                     task.cancel()
-            await self._leave()
-            while self.agent.dialogs:  # noqa: ASYNC110 -- the agent's table has no event
-                await asyncio.sleep(DRAIN_POLL_SECONDS)
+                await self._leave()
+                while self.agent.dialogs:  # noqa: ASYNC110 -- the agent's table has no event
+                    await asyncio.sleep(DRAIN_POLL_SECONDS)
+                way.cancel()
         finally:
             await self._leave()
+            if isinstance(overflow, Overflow):
+                overflow.close()
             self.agent.close()
-            self.agent = None
+            self.agent = self.hop = None
+
+    async def _opened(self) -> tuple[UserAgent, Hop]:
+        loop, transport = asyncio.get_running_loop(), self.config.transport.upper()
+        dead = DeadTargets(loop.time)
+        agent = UserAgent(self._asked, self.advertised_ip)
+        if transport != "UDP":
+            agent.speaks(transport)
+            return agent, StreamHop(agent, self._connector(agent, transport == "TLS"), self._locate, dead, self._moved)
+        hop = UdpHop(self._locate, dead, self._moved)
+        dev, plain = self.dev, self._connector(agent, secure=False)
+        agent.attach(await UdpSocket.open(self.bind_ip, 0, lambda ip: ip in hop.peers and may_be_pbx(ip, dev), agent))
+        agent.overflow = Overflow(lambda to: plain(to, 0), loop.time)
+        return agent, hop
+
+    def _connector(self, agent: UserAgent, secure: bool) -> Connect:
+        async def made(target: Address, port: int) -> Stream:
+            if not may_be_pbx(target[0], self.dev):
+                raise PermissionError("an address that may not be called")
+            security = await asyncio.to_thread(security_of, self.config) if secure else None
+            return await connect(agent, target, self.bind_ip, port, security)
+
+        return made
+
+    async def _locate(self) -> list[Address]:
+        return await resolve(self.config.host, self.config.port or self.config.default_port, self.dev, self.look_up)
+
+    def _moved(self) -> None:
+        """Another way to the PBX, or none."""
+        assert self.hop is not None
+        if self.hop.address is None:
+            log.warning("a PBX cannot be reached", extra={"line": self.config.line, "problem": self.hop.problem})
+        for registrar in self.registrars.values():
+            registrar.moved(self.hop.problem)
 
     async def _leave(self) -> None:
         leaving = [asyncio.ensure_future(r.leave()) for r in self.registrars.values()]
@@ -126,16 +135,10 @@ class Trunk:
         for task in leaving:
             task.cancel()
 
-    def _unreachable(self) -> None:
-        log.warning("a PBX has no address that may be called", extra={"line": self.config.line})
-        for registration in self.config.registrations:
-            if registration.user not in self.registrars:
-                self.on_status(self, registration)
-
     def _registrar(self, registration: Registration) -> Registrar:
-        assert self.agent is not None and self.address is not None
+        assert self.agent is not None and self.hop is not None
         registrar = Registrar(
-            self.agent, self.address, self.domain, registration.extension.digits,
+            self.agent, self.hop, self.domain, registration.extension.digits,
             self._secret(registration), self.config.register_seconds,
             lambda: self.on_status(self, registration),
         )  # fmt: skip
@@ -145,9 +148,7 @@ class Trunk:
     def status(self, user: UserId) -> tuple[bool, str]:
         """Registered, and the problem's code."""
         registrar = self.registrars.get(user)
-        if registrar is None:
-            return False, "" if self.address else UNREACHABLE
-        return registrar.registered, registrar.problem
+        return (registrar.registered, registrar.problem) if registrar is not None else (False, "")
 
     def _identity(self, registration: Registration) -> Identity:
         assert self.address is not None

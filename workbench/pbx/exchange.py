@@ -13,12 +13,13 @@ from contract.calls import Codec, Party
 from telephony.errors import ParseError, TelephonyError
 from telephony.media.rtp_port import RtpPort, open_rtp_port
 from telephony.sip.digest import challenge, fields_of, is_genuine
+from telephony.sip.flow import Address
 from telephony.sip.leg import Identity, SipLeg
 from telephony.sip.message import Message, response
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.trunk import caller_of
 from telephony.sip.uri import quoted
-from telephony.sip.useragent import Address, UserAgent, new_tag
+from telephony.sip.useragent import UserAgent, new_tag
 from workbench.cast import password_of
 from workbench.pbx.extensions import Incoming, script_for
 

@@ -157,7 +157,7 @@ async def test_a_user_agent_at_the_cap(capsys: pytest.CaptureFixture[str]) -> No
 
     def hear(data: object) -> None:
         assert isinstance(data, bytes)
-        room.agent.datagram_received(data.replace(b"z9hG4bKa", b"z9hG4bK%d" % next(numbers)), PBX)
+        room.socket.datagram_received(data.replace(b"z9hG4bKa", b"z9hG4bK%d" % next(numbers)), PBX)
 
     for name, make in SIP.items():
         for cap in (MAX_MESSAGE_BYTES - 10, MAX_LINE_CHARS):

@@ -19,9 +19,11 @@ from telephony.api_phone import METHODS, Page, PhoneDoor
 from telephony.journal import Journal
 from telephony.media.frame import Frame
 from telephony.media.rtp_port import RtpPort
-from telephony.sip import useragent
+from telephony.sip import flow
+from telephony.sip.flow import Address, UdpSocket
 from telephony.sip.leg import SipLeg
 from telephony.sip.message import parse
+from telephony.sip.next_hop import DeadTargets, UdpHop
 from telephony.sip.trunk import Trunk
 from telephony.sip.useragent import UserAgent
 from telephony.webrtc.guard import GuardedConnection, GuardedProtocol
@@ -96,6 +98,10 @@ def run(name: str, feed: Callable[[bytes], None], mutated: Iterator[bytes]) -> i
     return done
 
 
+async def nowhere() -> list[Address]:
+    return []
+
+
 class Switchroom:
     """A trunk on a wire of memory, with a call that is up and one that rings."""
 
@@ -105,9 +111,11 @@ class Switchroom:
         self.trunk = Trunk(
             line(PBX[1]), True, OURS, OURS, silent, lambda _t, _r, leg: self.invited.append(leg), lambda _t, _r: None
         )
-        self.trunk.address = PBX
-        self.trunk.agent = self.agent = UserAgent(lambda ip: ip == PBX[0], self.trunk._asked, OURS)
-        self.agent.connection_made(self.wire)  # type: ignore[arg-type] # a wire of memory
+        self.trunk.hop = UdpHop(nowhere, DeadTargets(lambda: 0.0), lambda: None, PBX)
+        self.trunk.agent = self.agent = UserAgent(self.trunk._asked, OURS)
+        self.socket = UdpSocket(lambda ip: ip == PBX[0], self.agent)
+        self.socket.connection_made(self.wire)  # type: ignore[arg-type] # a wire of memory
+        self.agent.attach(self.socket)
         registration = self.trunk.config.registrations[0]
         self.dial = lambda: self.trunk.outgoing(registration, "600", (Codec.PCMU,))
 
@@ -130,7 +138,7 @@ class Switchroom:
         found.append(self.answer(invite, "407 Proxy Authentication Required").replace(b"Contact:", b'Proxy-Authenticate: Digest realm="pbx", nonce="n"\r\nContact:'))  # fmt: skip
         up = self.dial()
         await up.ring()
-        self.agent.datagram_received(self.answer(self.wire.sent[-1][0], "200 OK", ANSWER), PBX)
+        self.socket.datagram_received(self.answer(self.wire.sent[-1][0], "200 OK", ANSWER), PBX)
         assert up.dialog is not None
         mine = f"From: {up.dialog.remote};tag=far\r\nTo: {up.dialog.local};tag={up.dialog.local_tag}\r\nCall-ID: {up.dialog.call_id}\r\n"
         for number, method in enumerate(("INVITE", "UPDATE", "INFO", "OPTIONS", "ACK", "BYE"), 10):
@@ -152,12 +160,12 @@ class Switchroom:
 async def test_no_datagram_of_the_pbx_gets_past_the_user_agent(
     count: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(useragent, "PER_SECOND", 10**9)
+    monkeypatch.setattr(flow, "PER_SECOND", 10**9)
     room, done, part = Switchroom(), 0, 500
     for seed in range(count // part):
         seeds = await room.seeds()
         done += run(
-            "user agent", lambda data: room.agent.datagram_received(data, PBX), mutants(seeds, SIP_WORDS, part, seed)
+            "user agent", lambda data: room.socket.datagram_received(data, PBX), mutants(seeds, SIP_WORDS, part, seed)
         )
         assert {addr for _, addr in room.wire.sent} <= {PBX}
         room.clear()

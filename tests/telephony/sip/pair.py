@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contract.calls import Codec, Party
 from contract.lines import LineConfig, Registration
@@ -13,11 +13,12 @@ from contract.numbers import Extension, LineId, TenantId, UserId
 from telephony.leg import LegEvent, Signal
 from telephony.media.rtp_port import RtpPort, open_rtp_port
 from telephony.sip.digest import challenge, fields_of, is_genuine
+from telephony.sip.flow import Address
 from telephony.sip.leg import Identity, SipLeg
 from telephony.sip.message import Message, response
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.trunk import Trunk
-from telephony.sip.useragent import Address, UserAgent, new_tag
+from telephony.sip.useragent import UserAgent, new_tag
 
 ALICE = UserId("alice")
 HOST = "127.0.0.1"
@@ -40,6 +41,11 @@ class FarEnd:
     seen: list[Message] = field(default_factory=list)
     legs: list[SipLeg] = field(default_factory=list)
     challenge_invites: bool = False
+
+    @property
+    def listens(self) -> int:
+        """The port that a line is given."""
+        return self.agent.port
 
     async def start(self) -> None:
         self.agent = await UserAgent.open(HOST, 0, lambda ip: True, self.asked)
@@ -78,7 +84,7 @@ class FarEnd:
     def call(self, extension: str, codecs: tuple[Codec, ...] = (Codec.PCMU,)) -> SipLeg:
         """Call one of our registered extensions."""
         uri = self.contacts[extension].strip("<>")
-        host, port = uri.rpartition("@")[2].split(":")
+        host, port = uri.rpartition("@")[2].partition(";")[0].split(":")
         identity = Identity('"Ana" <sip:0987654321@pbx>', "far", None, (host, int(port)))
         leg = SipLeg(self.agent, identity, Party(extension), rtp, codecs, uri)
         self.legs.append(leg)
@@ -100,19 +106,19 @@ class Ours:
         return self.trunk.outgoing(registration, number, codecs)
 
 
-def line(port: int, password: str = "secret") -> LineConfig:
+def line(port: int, password: str = "secret", **more: str) -> LineConfig:
     registration = Registration(ALICE, Extension("1001"), "1001", password)
-    return LineConfig(TenantId("acme"), LineId("pbx"), 1, HOST, port, registrations=(registration,))
+    return replace(LineConfig(TenantId("acme"), LineId("pbx"), 1, HOST, port, registrations=(registration,)), **more)  # type: ignore[arg-type] # texts alone
 
 
 @contextlib.asynccontextmanager
-async def pair(far: FarEnd, password: str = "secret", *, wait: bool = True) -> AsyncIterator[Ours]:
+async def pair(far: FarEnd, password: str = "secret", *, wait: bool = True, **more: str) -> AsyncIterator[Ours]:
     """A registered trunk against a far end."""
     await far.start()
     invited: asyncio.Queue[SipLeg] = asyncio.Queue()
     statuses: list[tuple[bool, str]] = []
     trunk = Trunk(
-        line(far.agent.port, password), True, HOST, HOST, rtp,
+        line(far.listens, password, **more), True, HOST, HOST, rtp,
         lambda trunk, registration, leg: invited.put_nowait(leg), lambda trunk, registration: statuses.append(trunk.status(ALICE)),
     )  # fmt: skip
     task = asyncio.ensure_future(trunk.run())

@@ -21,7 +21,9 @@ from telephony.config import BadConfig, read_config
 from telephony.errors import CarrierError
 from telephony.media.frame import Frame
 from telephony.media.rtp_port import open_rtp_port
-from telephony.sip.trunk import LookUp, Trunk, look_up, may_be_pbx, resolve
+from telephony.sip.flow import Address
+from telephony.sip.locate import LookUp, look_up, may_be_pbx, resolve
+from telephony.sip.trunk import Trunk
 from telephony.webrtc.negotiation import allows_public
 from tests.tally import tried
 from tests.telephony.sip.pair import HOST, line, rtp
@@ -75,9 +77,11 @@ class Sends:
 SENDS = Sends()
 
 
-def trunk(host: str, dev: bool, asked: LookUp = look_up, port: int = 5060) -> tuple[Trunk, list[tuple[bool, str]]]:
+def trunk(
+    host: str, dev: bool, asked: LookUp = look_up, port: int = 5060, transport: str = "udp"
+) -> tuple[Trunk, list[tuple[bool, str]]]:
     statuses: list[tuple[bool, str]] = []
-    config = dataclasses.replace(line(port), host=host)
+    config = dataclasses.replace(line(port), host=host, transport=transport)
     made = Trunk(
         config, dev, HOST, HOST, rtp, lambda *_: None, lambda t, r: statuses.append(t.status(r.user)), look_up=asked
     )
@@ -93,7 +97,7 @@ async def test_no_spelling_of_an_inner_address_gets_a_packet(capsys: pytest.Capt
             async with asyncio.timeout(20):
                 while not statuses and not running.done():
                     await asyncio.sleep(0.005)
-            assert statuses == [(False, "unreachable")] and made.agent is None, form
+            assert statuses == [(False, "unreachable")] and made.address is None, form
             running.cancel()
             await asyncio.wait([running])
     assert [to for to in sent if isinstance(to, tuple)] == []
@@ -113,6 +117,24 @@ async def test_on_a_laptop_loopback_is_reached_and_the_watch_sees_it() -> None:
         assert pbx.recv(9000).startswith(b"REGISTER") and pbx.getsockname() in sent
 
 
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_a_connection_is_not_tried_either(transport: str) -> None:
+    listening = await asyncio.start_server(lambda *_: None, HOST, 0)
+    made, statuses = trunk("pbx.example", False, names({"pbx.example": ["127.0.0.1", "10.0.0.1"]}), transport=transport)
+    with SENDS.watched() as sent:
+        running = asyncio.ensure_future(made.run())
+        await asyncio.sleep(0.3)
+        assert statuses == [(False, "unreachable")] and sent == []
+        agent = made.agent
+        assert agent is not None
+        with pytest.raises(PermissionError):
+            await made._connector(agent, secure=False)(listening.sockets[0].getsockname(), 0)
+        assert sent == []
+    running.cancel()
+    await asyncio.wait([running])
+    listening.close()
+
+
 async def test_the_first_allowed_address_is_used_as_it_was_checked() -> None:
     asked: list[str] = []
 
@@ -120,7 +142,7 @@ async def test_the_first_allowed_address_is_used_as_it_was_checked() -> None:
         asked.append(host)
         return ["127.0.0.1", "8.8.4.4"] if len(asked) == 1 else ["127.0.0.1"]
 
-    assert await resolve("pbx.example", 5060, False, rebinding) == ("8.8.4.4", 5060)
+    assert await resolve("pbx.example", 5060, False, rebinding) == [("8.8.4.4", 5060)]
     with pytest.raises(CarrierError):
         await resolve("pbx.example", 5060, False, rebinding)
     assert asked == ["pbx.example"] * 2
@@ -130,15 +152,19 @@ async def test_packets_check_again_where_they_go() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind((HOST, 0))
         sink.setblocking(False)
-        made, _ = trunk("pbx.example", False)
-        made.address = sink.getsockname()
+
+        class Unchecked(Trunk):
+            async def _locate(self) -> list[Address]:
+                return [sink.getsockname()]
+
+        made = Unchecked(line(5060), False, HOST, HOST, rtp, lambda *_: None, lambda *_: None)
         running = asyncio.ensure_future(made.run())
         await asyncio.sleep(0.3)
         assert made.agent is not None and made.agent._clients
         made.agent._sender(sink.getsockname())(next(iter(made.agent._clients.values())).request)
         facts = {"to": list(sink.getsockname()), "dialog": {}}
         with pytest.raises(CarrierError):
-            await say_bye(HOST, HOST, False, facts)
+            await say_bye(HOST, HOST, False, facts, None)  # type: ignore[arg-type] # it comes to no line
         port = await open_rtp_port(HOST, may_reach=lambda address: may_be_pbx(address, False))
         port.connect(*sink.getsockname(), Codec.PCMU, 0, 101)
         for count in range(20):

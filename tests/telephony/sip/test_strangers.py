@@ -61,7 +61,13 @@ async def test_a_stranger_gets_no_byte_and_leaves_no_trace(
     async with pair(FarEnd()) as ours:
         agent, port = ours.trunk.agent, port_of(ours)
         assert agent is not None
-        before = len(agent._clients), len(agent._servers), len(agent._invites), len(agent.dialogs), len(agent._rates)
+        before = (
+            len(agent._clients),
+            len(agent._servers),
+            len(agent._invites),
+            len(agent.dialogs),
+            len(agent.flow.rates),
+        )
         request = SIP[0]
         sent = 0
         for method in ("INVITE", "OPTIONS", "REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "REFER", "BYE", "CANCEL"):
@@ -78,7 +84,7 @@ async def test_a_stranger_gets_no_byte_and_leaves_no_trace(
                 await asyncio.sleep(0)
         await asyncio.sleep(0.3)
         assert heard(stranger) == 0 and ours.invited.empty()
-        assert before == (len(agent._clients), len(agent._servers), len(agent._invites), len(agent.dialogs), len(agent._rates))  # fmt: skip
+        assert before == (len(agent._clients), len(agent._servers), len(agent._invites), len(agent.dialogs), len(agent.flow.rates))  # fmt: skip
         tried(capsys, sent, 1400, "datagrams of a stranger")
 
 

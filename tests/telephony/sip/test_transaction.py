@@ -53,6 +53,7 @@ class Wire:
     sent: list[tuple[float, Message]] = field(default_factory=list)
     heard: list[int] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
+    reliable: bool = False
 
     def send(self, message: Message) -> None:
         self.sent.append((self.clock.now, message))
@@ -65,14 +66,16 @@ class Wire:
             lambda m: self.heard.append(m.status),
             lambda: self.ends.append("timeout"),
             lambda: self.ends.append("end"),
+            self.reliable,
         )
         made.start()
         return made
 
     def server(self, request: Message) -> ServerTransaction:
         return ServerTransaction(
-            request, self.send, self.clock.later, lambda: self.ends.append("timeout"), lambda: self.ends.append("end")
-        )
+            request, self.send, self.clock.later, lambda: self.ends.append("timeout"), lambda: self.ends.append("end"),
+            self.reliable,
+        )  # fmt: skip
 
     def times(self) -> list[float]:
         return [round(at, 2) for at, _ in self.sent]
@@ -163,3 +166,53 @@ def test_a_repeated_request_gets_the_last_word_again() -> None:
     server.respond(response(BYE, 200, "OK"))
     server.repeated()
     assert [m.status for _, m in wire.sent] == [200, 200]
+
+
+def test_over_a_reliable_transport_a_request_goes_once_and_still_gives_up() -> None:
+    for request in (INVITATION, BYE):
+        wire = Wire(reliable=True)
+        wire.client(request)
+        wire.clock.run(31.9)
+        assert wire.times() == [0] and wire.ends == []
+        wire.clock.run(33)
+        assert wire.ends == ["end", "timeout"]
+
+
+def test_over_a_reliable_transport_a_final_response_ends_a_client_at_once() -> None:
+    for request, status, seconds in ((INVITATION, 486, 0), (BYE, 200, 0), (INVITATION, 200, 32)):
+        wire = Wire(reliable=True)
+        client = wire.client(request)
+        client.receive(response(request, status, "x", "t"))
+        assert wire.heard == [status]
+        wire.clock.run(seconds - 0.1 if seconds else 0)
+        assert wire.ends == ([] if seconds else ["end"])
+        wire.clock.run(seconds)
+        assert wire.ends == ["end"]
+
+
+def test_over_a_reliable_transport_only_a_2xx_is_repeated() -> None:
+    for request, status, times, ends in (
+        (INVITATION, 486, [0], ["timeout", "end"]), (INVITATION, 200, [0, 0.5, 1.5, 3.5], ["timeout", "end"]), (BYE, 200, [0], ["end"]),
+    ):  # fmt: skip
+        wire = Wire(reliable=True)
+        wire.server(request).respond(response(request, status, "x", "t"))
+        wire.clock.run(7)
+        assert wire.times() == times
+        wire.clock.run(33)
+        assert wire.ends == ends
+    wire = Wire(reliable=True)
+    server = wire.server(INVITATION)
+    server.respond(response(INVITATION, 486, "Busy", "t"))
+    server.acknowledged()
+    wire.clock.run(0)
+    assert wire.ends == ["end"]
+
+
+def test_a_lost_connection_fails_what_waits_and_nothing_that_was_answered() -> None:
+    wire = Wire(reliable=True)
+    ringing, answered = wire.client(INVITATION), wire.client(INVITATION)
+    ringing.receive(response(INVITATION, 180, "Ringing", "t"))
+    answered.receive(response(INVITATION, 200, "OK", "t"))
+    for client in (ringing, answered, ringing):
+        client.failed()
+    assert wire.ends == ["end", "timeout"]
