@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TextIO
 
 import phonenumbers
@@ -28,20 +29,23 @@ from addon.usecases.administer import (
     remove_user,
     suspend_user,
 )
+from addon.usecases.line_settings import HOST, line_settings
 from contract.addresses import is_public
-from contract.lines import Registration
+from contract.lines import LineConfig, Registration
 from contract.numbers import TenantId, UserId
 
 DONE, UNWELL, MISTAKE, AWAY = 0, 1, 2, 3
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.ASCII)
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 NOT_TOLD = "\ntelephony does not answer: it takes this over within a minute of being up"
 PROBLEMS = {
     "": "not registered yet: the PBX has not answered so far; ask again in half a minute",
     "wrong-password": "the PBX refuses the password: set it again with add-user --password-stdin",
-    "unreachable": "the PBX does not answer: check its address and port, and that UDP passes the firewall",
+    "unreachable": "the PBX does not answer: check its address, port and transport, and that these pass the firewall",
     "refused": "the PBX does not let this extension register: is it set up there, and free?",
+    "untrusted-certificate": "the PBX's certificate is not of an authority that is trusted here, or it has ended: name the right one with add-line --ca-file",
+    "wrong-certificate-name": "the PBX's certificate is for another name: --registrar (with --proxy that one) must be the name in it",
+    "tls-failed": "the PBX and we agree on no TLS connection: does it speak TLS 1.2 on this port, and does it want a client certificate?",
 }
 
 
@@ -62,20 +66,26 @@ class Desk:
         return self.tenancy.of(TenantId(arguments.tenant))
 
 
-def check_host(host: str, dev: bool) -> None:
-    """A PBX host outside dev must not lead to loopback, private or special addresses."""
-    if not _HOST.fullmatch(host):
+def check_host(host: str, dev: bool, *, may_be_srv: bool = False) -> str:
+    """A PBX host outside dev must not lead to loopback, private or special addresses; "" or what is to be said of it.
+
+    Telephony checks each address again, those of SRV records too, which may be all that a name has.
+    """
+    if not HOST.fullmatch(host):
         raise Refusal(f"{host!r} is not a host name or an IPv4 address")
     if dev:
-        return
+        return ""
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except (OSError, ValueError) as error:  # a name that cannot be encoded is a UnicodeError
+        if may_be_srv and isinstance(error, socket.gaierror) and "." in host:
+            return f"\n{host} has no address of its own: telephony looks for its SRV records, and check-line tells what came of it"
         why = getattr(error, "strerror", None) or "not a host name"
         raise Refusal(f"the host {host} is not known: {why}. Check the name of the PBX") from error
     bad = [address for address in found if not is_public(str(address))]
     if bad:
         raise Refusal(f"{host} leads to {bad[0]}, which is not a public address. Use the PBX's public name")
+    return ""
 
 
 def _regions(text: str) -> tuple[str, ...]:
@@ -144,17 +154,37 @@ def _policy(tenant: Tenant) -> str:
     )
 
 
+def _pem(name: str, path: str) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text("ascii")
+    except OSError as error:
+        raise Refusal(f"{name} {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise Refusal(f"{name} {path} is not a PEM file") from error
+
+
 def _add_line(desk: Desk, arguments: argparse.Namespace) -> str:
     store = desk.store(arguments)
-    host, colon, port = arguments.registrar.rpartition(":")
-    host, port = (host, port) if colon else (arguments.registrar, "5060")
-    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536) or not host:
-        raise Refusal("--registrar is host or host:port with a port from 1 to 65535, for example pbx.example.com:5060")
-    if arguments.domain and not _HOST.fullmatch(arguments.domain):
-        raise Refusal(f"--domain {arguments.domain!r} is not a SIP domain")
-    check_host(host, desk.dev)
-    saved, told = put_line(host, int(port), arguments.domain, store, desk.ports)
-    return f"line {LINE} of {store.tenant}: {host}:{port}, revision {saved.rev}" + ("" if told else NOT_TOLD)
+    wanted = line_settings(
+        store.tenant, arguments.registrar, arguments.transport, arguments.domain, arguments.proxy,
+        _pem("--ca-file", arguments.ca_file), _pem("--client-cert-file", arguments.client_cert_file),
+        _pem("--client-key-file", arguments.client_key_file), desk.ports.now(),
+    )  # fmt: skip
+    if wanted.proxy:
+        check_host(wanted.host, dev=True)
+    host, port = wanted.next_hop
+    notice = check_host(host, desk.dev, may_be_srv=not port)
+    saved, told = put_line(wanted, store, desk.ports)
+    return f"line {LINE} of {store.tenant}: {_shown(saved)}, revision {saved.rev}{notice}" + ("" if told else NOT_TOLD)
+
+
+def _shown(line: LineConfig) -> str:
+    by = f" by way of {line.proxy}" if line.proxy else ""
+    trust = ", its own CA" if line.ca else ""
+    proof = ", client certificate" if line.client_certificate else ""
+    return f"{line.registrar} over {line.transport.upper()}{by}{trust}{proof}"
 
 
 def _remove_line(desk: Desk, arguments: argparse.Namespace) -> str:
@@ -208,8 +238,7 @@ def _show(desk: Desk, arguments: argparse.Namespace) -> str:
         for u in store.users.all()
     ]
     rows += [
-        f"line {n.line} {n.host}:{n.port} revision {n.rev}, {len(n.registrations)} extensions"
-        for n in store.lines.all()
+        f"line {n.line} {_shown(n)} revision {n.rev}, {len(n.registrations)} extensions" for n in store.lines.all()
     ]
     return "\n".join(rows)
 
@@ -220,7 +249,7 @@ def _check_line(desk: Desk, arguments: argparse.Namespace) -> str:
     line = store.lines.get(LINE)
     if line is None or not line.registrations:
         raise Refusal("no extension is set: add-line, then add-user --extension")
-    rows, well = [f"PBX {line.host}:{line.port}"], True
+    rows, well = [f"PBX {_shown(line)}"], True
     for registration in line.registrations:
         registered, words = _state(desk, store.tenant, registration)
         well = well and registered
@@ -283,8 +312,21 @@ def _parser() -> argparse.ArgumentParser:
     policy.add_argument("--recording", choices=["on", "off"])
     policy.add_argument("--no-recording-in", help='countries whose calls are never recorded; "" for none')
     policy.add_argument("--keep-days", help="how long a recording may be kept at most")
-    made["add-line"].add_argument("--registrar", required=True, help="host[:port] of the PBX, SIP over UDP")
+    made["add-line"].add_argument(
+        "--registrar", required=True, help="host[:port] of the PBX; without a port SRV records count"
+    )
     made["add-line"].add_argument("--domain", default="", help="SIP domain when it is not the host")
+    made["add-line"].add_argument("--transport", choices=["udp", "tcp", "tls"], default="udp")
+    made["add-line"].add_argument(
+        "--proxy", default="", help="host[:port] that all requests go to, when not the PBX itself"
+    )
+    made["add-line"].add_argument(
+        "--ca-file", default="", help="PEM: the only authority that is trusted, for a PBX with one of its own"
+    )
+    made["add-line"].add_argument(
+        "--client-cert-file", default="", help="PEM: our certificate, when the PBX asks for one"
+    )
+    made["add-line"].add_argument("--client-key-file", default="", help="PEM: its key, stored encrypted")
     for verb_name in ("add-user", "suspend-user", "resume-user", "remove-user"):
         made[verb_name].add_argument("--id", required=True, help="Google's user id (sub)")
     user = made["add-user"]

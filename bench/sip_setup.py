@@ -19,7 +19,8 @@ from contract.calls import Codec, Party
 from telephony.leg import Signal
 from telephony.media.frame import Frame
 from telephony.sip.flow import Address, Flow
-from telephony.sip.leg import Identity, SipLeg
+from telephony.sip.identity import Identity
+from telephony.sip.leg import SipLeg
 from telephony.sip.message import parse
 from telephony.sip.useragent import UserAgent
 

@@ -62,7 +62,10 @@ class RecordingFailed:
 
 @dataclass(frozen=True, slots=True)
 class LineStatus:
-    """Registration of one extension changed; `problem` is "" or a code: wrong-password, unreachable, refused."""
+    """Registration of one extension changed.
+
+    `problem` is "" or a code: wrong-password, unreachable, refused, untrusted-certificate, wrong-certificate-name, tls-failed.
+    """
 
     id: str
     seq: int

@@ -54,3 +54,11 @@ class LineConfig:
     def registrar(self) -> str:
         """host, and the port when one is set."""
         return f"{self.host}:{self.port}" if self.port else self.host
+
+    @property
+    def next_hop(self) -> tuple[str, int]:
+        """Whom requests are sent to: the proxy, or without one the registrar; port 0 when none is set."""
+        if not self.proxy:
+            return self.host, self.port
+        host, _, port = self.proxy.partition(":")
+        return host, int(port or 0)

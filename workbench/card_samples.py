@@ -145,7 +145,9 @@ def _home(sample: Sample) -> dict[str, Card]:
     ) -> Card:
         return homepage_card(user, presence, recent, settings, now=NOW, texts=sample.texts)
 
-    problems = ("wrong-password", "unreachable", "refused")
+    problems = (
+        "wrong-password", "unreachable", "refused", "untrusted-certificate", "wrong-certificate-name", "tls-failed"
+    )  # fmt: skip
     return {
         "home": card(Presence(True, True), sample.records()),
         "home-live": card(Presence(True, True, (live, ringing)), sample.records()[:2]),

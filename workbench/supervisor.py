@@ -30,7 +30,7 @@ SHORTEST_LIFE_SECONDS = 3.0
 LOG_LINES = 15
 PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
 Say = Callable[[str], None]
-_LINE = re.compile(r"^line \S+ (\S+) revision ", re.MULTILINE)
+_LINE = re.compile(r"^line \S+ (\S+) over .* revision ", re.MULTILINE)
 
 
 class CannotRun(Exception):

@@ -1,4 +1,4 @@
-"""A tenant's PBX connections; passwords are sealed with tenant and line as owner."""
+"""A tenant's PBX connections; passwords and keys are sealed with tenant and line as owner."""
 
 from __future__ import annotations
 
@@ -45,22 +45,21 @@ class Lines:
             if wanted == before:
                 return wanted
             saved = replace(wanted, rev=wanted.rev + 1)
-            sealed = tuple(
-                replace(r, password=self._seal.close(r.password, self._owner(line, r.auth_user)))
-                for r in saved.registrations
-            )
-            transaction.put(path, to_plain(replace(saved, registrations=sealed)))
+            transaction.put(path, to_plain(self._each_secret(saved, self._seal.close)))
             return saved
 
         return self._documents.run(changed)
 
-    def _opened(self, document: Document) -> LineConfig:
-        config = from_plain(LineConfig, document.body)
-        opened = tuple(
-            replace(r, password=self._seal.open(r.password, self._owner(config.line, r.auth_user)))
-            for r in config.registrations
+    def _each_secret(self, config: LineConfig, change: Callable[[str, str], str]) -> LineConfig:
+        registrations = tuple(
+            replace(r, password=change(r.password, self._owner(config.line, r.auth_user))) for r in config.registrations
         )
-        return replace(config, registrations=opened)
+        # No extension is named so: extensions are digits.
+        key = change(config.client_key, self._owner(config.line, "client-key")) if config.client_key else ""
+        return replace(config, registrations=registrations, client_key=key)
+
+    def _opened(self, document: Document) -> LineConfig:
+        return self._each_secret(from_plain(LineConfig, document.body), self._seal.open)
 
     def get(self, line: LineId) -> LineConfig | None:
         """The line with its passwords opened."""

@@ -38,14 +38,13 @@ class Wanted:
     password: str | None = None
 
 
-def put_line(host: str, port: int, domain: str, store: TenantStore, ports: Ports) -> tuple[LineConfig, bool]:
+def put_line(wanted: LineConfig, store: TenantStore, ports: Ports) -> tuple[LineConfig, bool]:
     """The PBX of a tenant; the extensions stay. The answer's second part says whether telephony knows already."""
 
     def work(before: LineConfig | None) -> LineConfig:
-        fresh = LineConfig(store.tenant, LINE, 0, host, port, domain=domain)
-        return replace(fresh, registrations=before.registrations) if before else fresh
+        return replace(wanted, registrations=before.registrations) if before else wanted
 
-    return _saved(work, f"{host}:{port}", "line.set", store, ports)
+    return _saved(work, wanted.registrar, "line.set", store, ports)
 
 
 def remove_line(store: TenantStore, ports: Ports) -> tuple[LineConfig, bool]:

@@ -131,7 +131,7 @@ class UdpSocket(asyncio.DatagramProtocol):
 class Stream(asyncio.Protocol):
     """One connection; a stream that cannot be read, stalls within a message or takes nothing more is ended.
 
-    `closed` gives the error that ended it, None for an orderly end.
+    `closed` gives the error that ended it, None for an orderly end; `silent` says that nothing ever came.
     """
 
     reliable = True
@@ -148,6 +148,8 @@ class Stream(asyncio.Protocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._local: Address = ("", 0)
         self._pongs = self._asked = False
+        # A far end that refuses our certificate says so after the handshake, or says nothing (RFC 8446 section 4.4.2.4).
+        self.silent = True
 
     @property
     def port(self) -> int:
@@ -200,6 +202,7 @@ class Stream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes, cut anywhere."""
         self._stop("pong")
+        self.silent = False
         if self._asked and not data.strip():
             self._pongs, self._asked = True, False
         try:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
@@ -16,8 +16,8 @@ from telephony.leg import LegEvents, Signal
 from telephony.media.frame import Endpoint, Frame
 from telephony.sip import sdp
 from telephony.sip.dialog import Dialog
-from telephony.sip.digest import Credentials, strongest
-from telephony.sip.flow import Address
+from telephony.sip.digest import strongest
+from telephony.sip.identity import Identity
 from telephony.sip.message import Message, response
 from telephony.sip.outcome import FINAL, outcome_of
 from telephony.sip.patience import Patience
@@ -39,16 +39,6 @@ class Stage(Enum):
     RINGING_IN = auto()
     UP = auto()
     OVER = auto()
-
-
-@dataclass(slots=True)
-class Identity:
-    """How we show ourselves to one PBX: From value, Contact user, secret, and the address all requests go to."""
-
-    from_value: str
-    user: str
-    credentials: Credentials | None
-    to: Address
 
 
 class SipLeg:
@@ -166,7 +156,7 @@ class SipLeg:
             method="INVITE",
             uri=self._dial_uri,
             headers=(
-                ("Max-Forwards", "70"), ("From", f"{identity.from_value};tag={self._tag}"), ("To", f"<{self._dial_uri}>"),
+                *identity.routes, ("Max-Forwards", "70"), ("From", f"{identity.from_value};tag={self._tag}"), ("To", f"<{self._dial_uri}>"),
                 ("Call-ID", self._call_id), ("CSeq", f"{self._cseq} INVITE"), ("Contact", self._agent.contact(identity.user)),
                 *authorization,
             ),

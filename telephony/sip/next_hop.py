@@ -7,13 +7,14 @@ import errno
 import logging
 import random
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from telephony.errors import CarrierError
 from telephony.sip.flow import Address, Receiver, Stream
-from telephony.sip.tls import UNREACHABLE, Security, problem_of
+from telephony.sip.tls import TLS_FAILED, UNREACHABLE, Security, problem_of
 from telephony.sip.useragent import UserAgent
 
 RESOLVE_AGAIN_SECONDS = 30.0
@@ -177,7 +178,8 @@ class StreamHop:
         finally:
             failing.cancel()
         if stream.closed.done():
-            self._down(problem_of(stream.closed.result()))
+            refused = stream.transport == "TLS" and stream.silent
+            self._down(TLS_FAILED if refused else problem_of(stream.closed.result()))
         else:
             self.dead.mark(stream.remote)
             stream.abort("a PBX's server does not answer")
@@ -205,12 +207,17 @@ async def connect(
             taken = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EADDRNOTAVAIL}
             if not (ours and taken):
                 raise
-    _, stream = await loop.create_connection(
-        lambda: Stream(receiver, secure=security is not None), sock=sock,
-        ssl=security.context if security else None, server_hostname=security.name if security else None,
-        ssl_handshake_timeout=CONNECT_SECONDS if security else None,
-    )  # fmt: skip
-    return stream
+    if security is None:
+        return (await loop.create_connection(lambda: Stream(receiver), sock=sock))[1]
+    try:
+        return (await loop.create_connection(
+            lambda: Stream(receiver, secure=True), sock=sock,
+            ssl=security.context, server_hostname=security.name, ssl_handshake_timeout=CONNECT_SECONDS,
+        ))[1]  # fmt: skip
+    except ssl.SSLError:
+        raise
+    except OSError as error:
+        raise ssl.SSLError("the handshake came to no end") from error
 
 
 def _socket(target: Address) -> socket.socket:

@@ -39,6 +39,7 @@ class Registrar:
     credentials: Credentials
     seconds: int
     on_change: Callable[[], None]
+    route: str = ""
     registered: bool = False
     problem: str = ""
     _call_id: str = field(default_factory=lambda: secrets.token_hex(12))
@@ -132,7 +133,7 @@ class Registrar:
             method="REGISTER",
             uri=self._uri(),
             headers=(
-                ("Max-Forwards", "70"), ("From", f"{address};tag={self._tag}"), ("To", address), ("Call-ID", self._call_id),
+                *((("Route", self.route),) if self.route else ()), ("Max-Forwards", "70"), ("From", f"{address};tag={self._tag}"), ("To", address), ("Call-ID", self._call_id),
                 ("CSeq", f"{self._cseq} REGISTER"), *self._contacts(),
                 ("Expires", str(seconds)), *([proof] if proof else []),
             ),

@@ -41,7 +41,7 @@ def expected_name(config: LineConfig) -> str:
 
     With a proxy that is the proxy's; a PBX that is given by its address is known by its SIP domain.
     """
-    host = config.proxy.rpartition(":")[0] or config.proxy or config.host
+    host, _ = config.next_hop
     return config.domain if config.domain and is_address(host) else host
 
 

@@ -13,7 +13,8 @@ from contract.numbers import UserId
 from telephony.errors import CarrierError, ParseError
 from telephony.sip.digest import Credentials
 from telephony.sip.flow import Address, Stream, UdpSocket
-from telephony.sip.leg import Identity, SipLeg
+from telephony.sip.identity import Identity
+from telephony.sip.leg import SipLeg
 from telephony.sip.locate import LookUp, look_up, may_be_pbx, resolve
 from telephony.sip.message import Message, response
 from telephony.sip.next_hop import Connect, DeadTargets, Hop, Overflow, StreamHop, UdpHop, connect
@@ -60,6 +61,12 @@ class Trunk:
         """What stands behind the @."""
         usual = self.config.port in {0, self.config.default_port}
         return self.config.domain or (self.config.host if usual else self.config.registrar)
+
+    @property
+    def route(self) -> str:
+        """The Route of the outbound proxy, "" without one."""
+        how = "" if self.config.transport == "udp" else f";transport={self.config.transport}"
+        return f"<sip:{self.config.proxy}{how};lr>" if self.config.proxy else ""
 
     def registration(self, user: UserId) -> Registration | None:
         """The user's extension on this line."""
@@ -118,7 +125,8 @@ class Trunk:
         return made
 
     async def _locate(self) -> list[Address]:
-        return await resolve(self.config.host, self.config.port or self.config.default_port, self.dev, self.look_up)
+        host, port = self.config.next_hop
+        return await resolve(host, port or self.config.default_port, self.dev, self.look_up)
 
     def _moved(self) -> None:
         """Another way to the PBX, or none."""
@@ -140,7 +148,7 @@ class Trunk:
         registrar = Registrar(
             self.agent, self.hop, self.domain, registration.extension.digits,
             self._secret(registration), self.config.register_seconds,
-            lambda: self.on_status(self, registration),
+            lambda: self.on_status(self, registration), route=self.route,
         )  # fmt: skip
         self.registrars[registration.user] = registrar
         return registrar
@@ -154,7 +162,7 @@ class Trunk:
         assert self.address is not None
         extension = registration.extension.digits
         secret = self._secret(registration)
-        return Identity(f"{quoted('')}<sip:{extension}@{self.domain}>", extension, secret, self.address)
+        return Identity(f"{quoted('')}<sip:{extension}@{self.domain}>", extension, secret, self.address, self.route)
 
     def _secret(self, registration: Registration) -> Credentials:
         """One for the registration and all its calls: they answer only what the registration proved."""

@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from addon.admin_cli import AWAY, DONE, MISTAKE, NOT_TOLD, UNWELL, VERBS, run
 from addon.domain.presence import Presence
@@ -19,6 +25,7 @@ from contract.numbers import LineId, TenantId, UserId
 from tests.addon.app.access import everything
 from tests.addon.app.test_clicks import ended, event, store_recording
 from tests.cast import House
+from tests.peers.authority import Authority
 
 pytestmark = pytest.mark.pure
 ACME, ALICE, PBX = TenantId("acme"), UserId("alice"), LineId("pbx")
@@ -101,7 +108,7 @@ def test_a_real_pbx_is_set_up_from_nothing(admin: Admin) -> None:
     assert line and user and tenant
     assert (line.host, line.port, line.domain, line.registrations[0].password) == (
         "sip.nueva.example",
-        5060,
+        0,
         "nueva.example",
         "pa ss wörd",
     )
@@ -137,6 +144,9 @@ MISTAKES: list[tuple[str, tuple[str, ...], str, str]] = [
     *[("add-line --tenant acme --registrar", (where,), "", "not a host name") for where in
       ("pbx example", "pbx;rm", "pbx.", "[::1]:5060", "sip:pbx:5060", "a" * 300, "pbx\n.x", "ü.example")],
     ("add-line --tenant acme --registrar pbx --domain", ("a b",), "", "not a SIP domain"),
+    ("add-line --tenant acme --registrar pbx --proxy edge:0", (), "", "--proxy is host or host:port"),
+    ("add-line --tenant acme --registrar pbx --proxy", ("e dge",), "", "not a host name"),
+    ("add-line --tenant acme --proxy edge --registrar", ("p bx",), "", "not a host name"),
     *[("add-user --tenant acme --id alice --name Alice --email alice@acme.example --password-stdin --extension", (ext,), "pw", "an extension has 1 to 15 digits")
       for ext in ("abc", "10 01", "1" * 16, "+593987654321", "１００１", "1001;x", "10\n01")],
     ("add-user --tenant acme --id alice --name Alice --email alice@acme.example --password-stdin --extension 1001 --desk", ("x",), "pw", "an extension has 1 to 15"),
@@ -186,6 +196,82 @@ def test_a_mistake_is_said_and_changes_nothing(
 def test_a_password_that_is_no_text_is_said(admin: Admin) -> None:
     words = "add-user --tenant acme --id alice --name A --email alice@acme.example --extension 1001 --password-stdin"
     assert admin(words, typed=b"\xff\xfe\n") == MISTAKE and "UTF-8" in admin.said
+
+
+def written(folder: Path, **texts: str) -> list[str]:
+    """Arguments for files that hold these texts."""
+    words = []
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        words += [f"--{name.replace('_', '-')}-file", str(folder / name)]
+    return words
+
+
+TLS = "add-line --tenant acme --registrar sip.acme.example --transport tls"
+
+
+def test_a_line_on_tls_has_its_own_authority_proof_and_proxy(admin: Admin, tmp_path: Path) -> None:
+    authority = Authority()
+    certificate, key = authority.issue("cticontrol.test")
+    files = written(tmp_path, ca=authority.ca, client_cert=certificate, client_key=key)
+    assert admin(TLS, "--proxy", "edge.acme.example:5062", *files) == DONE
+    shown = "sip.acme.example over TLS by way of edge.acme.example:5062, its own CA, client certificate"
+    assert shown in admin.said and admin("show --tenant acme") == DONE and shown in admin.said and key not in admin.said
+    line = admin.house.tenancy.of(ACME).lines.get(PBX)
+    assert line is not None and (line.transport, line.port, line.proxy) == ("tls", 0, "edge.acme.example:5062")
+    assert (line.ca, line.client_certificate, line.client_key) == (authority.ca, certificate, key)
+    pushed = admin.house.telephony.told[-1]
+    assert isinstance(pushed, PutLine) and pushed.config == line
+    assert key.splitlines()[1] not in str(admin.state())
+    state = admin.state()
+    assert admin(TLS, "--proxy", "edge.acme.example:5062", *files) == DONE and admin.state() == state
+
+
+def locked(key: str) -> str:
+    read = load_pem_private_key(key.encode(), None)
+    return read.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word")).decode()
+
+
+def test_certificates_that_cannot_serve_are_named_before_anything_is_stored(admin: Admin, tmp_path: Path) -> None:
+    authority = Authority()
+    certificate, key = authority.issue("cticontrol.test")
+    other = authority.issue("other.test")[1]
+    ended = authority.issue("cticontrol.test", days=-1)
+    cases: list[tuple[dict[str, str], str]] = [
+        ({"ca": "nothing"}, "--ca-file holds no certificate"), ({"ca": "x" * 20_000}, "more than 16384 bytes"),
+        ({"ca": ended[0]}, "ended on"), ({"client_cert": certificate}, "needs its key"), ({"client_key": key}, "needs its key"),
+        ({"client_cert": certificate, "client_key": other}, "is not the key of"), ({"client_cert": ended[0], "client_key": ended[1]}, "ended on"),
+        ({"client_cert": certificate, "client_key": "nothing"}, "holds no private key"), ({"client_cert": key, "client_key": key}, "holds no certificate"),
+        ({"client_cert": certificate, "client_key": locked(key)}, "locked by a password"),
+    ]  # fmt: skip
+    before = admin.state()
+    for number, (texts, said) in enumerate(cases):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert admin(TLS, *written(folder, **texts)) == MISTAKE and said in admin.said, (number, admin.said)
+        assert admin.state() == before and "PRIVATE" not in admin.said.replace("-----BEGIN PRIVATE KEY-----", "")
+    plain = TLS.replace("tls", "tcp")
+    assert admin(plain, *written(tmp_path, ca=authority.ca)) == MISTAKE and "add --transport tls" in admin.said
+    assert admin(TLS, "--ca-file", str(tmp_path / "none")) == MISTAKE and "No such file" in admin.said
+    (tmp_path / "octets").write_bytes(b"\xff\xfe")
+    assert admin(TLS, "--ca-file", str(tmp_path / "octets")) == MISTAKE and "is not a PEM file" in admin.said
+    assert admin.state() == before
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "10.0.0.5:5060", "localhost", "169.254.169.254:5061"])
+def test_in_production_a_proxy_is_on_a_public_address_too(admin: Admin, proxy: str) -> None:
+    admin.dev = False
+    before = admin.state()
+    assert admin("add-line --tenant acme --registrar 8.8.8.8 --proxy", proxy) == MISTAKE
+    assert "not a public address" in admin.said and admin.state() == before
+
+
+def test_a_name_that_may_have_srv_records_alone_is_stored_with_a_word_about_it(admin: Admin) -> None:
+    admin.dev = False
+    name = "nothing-here.acme.invalid"
+    assert admin(f"add-line --tenant acme --registrar {name}") == DONE and "SRV records" in admin.said
+    assert admin(f"add-line --tenant acme --registrar {name}:5060") == MISTAKE and "is not known" in admin.said
+    assert admin("add-line --tenant acme --registrar mistyped") == MISTAKE and "is not known" in admin.said
 
 
 def test_two_users_do_not_get_one_extension_nor_ring_anothers_webphone(admin: Admin) -> None:
@@ -251,6 +337,7 @@ def test_the_check_says_in_plain_words_how_each_extension_stands(admin: Admin) -
     assert admin("check-line --tenant acme") == DONE and admin.said.count("registered") == 2
     for problem, words in (
         ("wrong-password", "refuses the password"), ("unreachable", "does not answer"), ("refused", "does not let this extension"),
+        ("untrusted-certificate", "--ca-file"), ("wrong-certificate-name", "for another name"), ("tls-failed", "TLS 1.2"),
         ("", "not registered yet"), ("new-code", "new-code"),
     ):  # fmt: skip
         states(admin, alice=Presence(False, True), bob=Presence(False, False, (), problem))

@@ -104,7 +104,8 @@ def test_a_recorded_call_says_the_notice_its_language_the_key_and_how_long_it_is
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("presence", "key"),
-    [(None, "home.why_unknown"), *[(Presence(True, False, (), p), f"home.problem.{p}") for p in ("wrong-password", "unreachable", "refused")]],
+    [(None, "home.why_unknown"), *[(Presence(True, False, (), p), f"home.problem.{p}") for p in
+      ("wrong-password", "unreachable", "refused", "untrusted-certificate", "wrong-certificate-name", "tls-failed")]],
     ids=str,
 )  # fmt: skip
 def test_what_stands_in_the_way_of_every_call_now_is_said(

@@ -226,6 +226,24 @@ def test_line_passwords_are_sealed_for_their_line(acme: TenantStore, documents: 
         acme.lines.put(replace(line(), tenant=ZETA))
 
 
+def test_a_client_key_is_sealed_and_a_line_of_an_earlier_release_still_reads(
+    acme: TenantStore, documents: SqliteDocuments
+) -> None:
+    path, fresh = "tenants/acme/lines/pbx", ("proxy", "ca", "client_certificate", "client_key")
+    acme.lines.put(replace(line(), transport="tls", client_certificate="PUBLIC", client_key="CANARY-key"))
+    stored, found = documents.get(path), acme.lines.get(LineId("pbx"))
+    assert stored is not None and "CANARY" not in str(stored.body) and stored.body["client_certificate"] == "PUBLIC"
+    assert found is not None and (found.client_key, "CANARY" in repr(found)) == ("CANARY-key", False)
+    documents.put("tenants/acme/lines/other", {**stored.body, "line": "other", "registrations": []})
+    with pytest.raises(Unreadable):
+        acme.lines.get(LineId("other"))
+    acme.lines.put(line())
+    now = documents.get(path)
+    assert now is not None
+    documents.put(path, {name: value for name, value in now.body.items() if name not in fresh})
+    assert acme.lines.get(LineId("pbx")) == replace(line(), rev=2)
+
+
 def test_a_retired_key_still_opens_and_an_unknown_one_does_not() -> None:
     old = Seal({"k1": KEYS["k1"]}).close("pw", "o")
     assert Seal(KEYS).open(old, "o") == "pw" and Seal(KEYS).close("pw", "o").startswith("k2.")

@@ -14,7 +14,8 @@ from telephony.leg import LegEvent, Signal
 from telephony.media.rtp_port import RtpPort, open_rtp_port
 from telephony.sip.digest import challenge, fields_of, is_genuine
 from telephony.sip.flow import Address
-from telephony.sip.leg import Identity, SipLeg
+from telephony.sip.identity import Identity
+from telephony.sip.leg import SipLeg
 from telephony.sip.message import Message, response
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.trunk import Trunk

@@ -117,6 +117,22 @@ async def test_on_a_laptop_loopback_is_reached_and_the_watch_sees_it() -> None:
         assert pbx.recv(9000).startswith(b"REGISTER") and pbx.getsockname() in sent
 
 
+async def test_a_proxy_is_held_to_the_same_rule() -> None:
+    with SENDS.watched() as sent:
+        for transport in ("udp", "tcp", "tls"):
+            for proxy in ("127.0.0.1", "inner.example:5070", "metadata.google.internal"):
+                made, statuses = trunk("8.8.4.4", False, names(NAMED), transport=transport)
+                made.config = dataclasses.replace(made.config, proxy=proxy)
+                running = asyncio.ensure_future(made.run())
+                async with asyncio.timeout(20):
+                    while not statuses:
+                        await asyncio.sleep(0.005)
+                assert statuses == [(False, "unreachable")] and made.address is None
+                running.cancel()
+                await asyncio.wait([running])
+    assert [to for to in sent if isinstance(to, tuple)] == []
+
+
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 async def test_a_connection_is_not_tried_either(transport: str) -> None:
     listening = await asyncio.start_server(lambda *_: None, HOST, 0)

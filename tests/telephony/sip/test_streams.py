@@ -131,6 +131,28 @@ async def test_what_waited_on_a_lost_connection_fails_at_once() -> None:
         assert (await until(leg, Signal.ENDED)).outcome is Outcome.UNREACHABLE and time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_with_a_proxy_every_request_goes_there_and_the_registrar_is_only_a_name(transport: str) -> None:
+    far = FarEnd(script=answers) if transport == "udp" else tcp()
+    await far.start()
+    port = far.listens
+    far.start = nothing  # type: ignore[method-assign] # it has begun
+    proxy = {"host": "registrar.invalid", "proxy": f"{HOST}:{port}", "transport": transport}
+    async with pair(far, **proxy) as ours:
+        assert ours.statuses == [(True, "")]
+        leg = await call_up(ours)
+        route = f"<sip:{HOST}:{port}{';transport=tcp' if transport == 'tcp' else ''};lr>"
+        for method, uri in (("REGISTER", "sip:registrar.invalid"), ("INVITE", "sip:600@registrar.invalid")):
+            sent = next(m for m in reversed(far.seen) if m.method == method)
+            assert (sent.uri.removesuffix(f":{port}"), sent.get("Route")) == (uri, route)
+        await leg.hang_up()
+        await until(far.legs[0], Signal.ENDED)
+
+
+async def nothing() -> None:
+    """For what has been done."""
+
+
 async def test_a_pbx_that_closes_each_connection_is_not_hammered() -> None:
     far = tcp()
     async with pair(far, **over(far)) as ours:
