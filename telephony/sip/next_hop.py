@@ -42,7 +42,11 @@ class Hop(Protocol):
 
     address: Address | None
     problem: str
-    peers: set[str]
+
+    @property
+    def others(self) -> bool:
+        """True when another address could serve that is not known to be dead."""
+        ...
 
     async def run(self) -> None:
         """Keep a way open until cancelled."""
@@ -87,8 +91,17 @@ class UdpHop:
     on_change: Callable[[], None]
     address: Address | None = None
     problem: str = ""
-    peers: set[str] = field(default_factory=set)
+    found: list[Address] = field(default_factory=list)
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def others(self) -> bool:
+        """True when another address could serve that is not known to be dead."""
+        return any(target != self.address and not self.dead.is_dead(target) for target in self.found)
+
+    def is_peer(self, ip: str) -> bool:
+        """Whoever the PBX's names lead to may speak."""
+        return any(ip == known for known, _ in self.found)
 
     def failed(self, answered: bool) -> None:
         """Another address is taken if there is one that lives."""
@@ -98,16 +111,15 @@ class UdpHop:
         """Look up, and again after each failure."""
         while True:
             try:
-                found = await self.locate()
+                self.found = await self.locate()
             except CarrierError:
                 if self.address is None:
                     self.problem = UNREACHABLE
                     self.on_change()
                 await asyncio.sleep(RESOLVE_AGAIN_SECONDS)
                 continue
-            best = self.dead.order(found)[0]
+            best = self.dead.order(self.found)[0]
             moved, self.address, self.problem = best != self.address, best, ""
-            self.peers = {ip for ip, _ in found}
             if moved and not self.dead.is_dead(best):
                 self.on_change()
             await self._failed.wait()
@@ -126,13 +138,17 @@ class StreamHop:
     on_change: Callable[[], None]
     address: Address | None = None
     problem: str = ""
-    peers: set[str] = field(default_factory=set)
-    _others: bool = False
+    found: list[Address] = field(default_factory=list)
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def others(self) -> bool:
+        """True when another address could serve that is not known to be dead."""
+        return any(target != self.address and not self.dead.is_dead(target) for target in self.found)
 
     def failed(self, answered: bool) -> None:
         """The connection is given up, but not for an only server that at least answered."""
-        if self._others or not answered:
+        if self.others or not answered:
             self._failed.set()
 
     async def run(self) -> None:
@@ -144,18 +160,18 @@ class StreamHop:
                 await self._used(stream)
             settled = stream is not None and loop.time() - began > SETTLED_SECONDS
             failures = 0 if settled else failures + 1
-            pause = wait_after(failures, random.random()) if failures else random.uniform(0, RECONNECT_SECONDS)
+            soon = settled or self.others
+            pause = random.uniform(0, RECONNECT_SECONDS) if soon else wait_after(failures, random.random())
             await asyncio.sleep(pause)
 
     async def _connected(self) -> Stream | None:
         try:
-            found = await self.locate()
+            self.found = await self.locate()
         except CarrierError:
             self._down(UNREACHABLE)
             return None
-        self._others = len(found) > 1
         problem = UNREACHABLE
-        for target in self.dead.order(found):
+        for target in self.dead.order(self.found):
             try:
                 stream = await self.connect(target, self.agent.port)
                 self.dead.forget(target)
@@ -177,11 +193,11 @@ class StreamHop:
             await asyncio.wait((stream.closed, failing), return_when=asyncio.FIRST_COMPLETED)
         finally:
             failing.cancel()
+        self.dead.mark(stream.remote)
         if stream.closed.done():
             refused = stream.transport == "TLS" and stream.silent
             self._down(TLS_FAILED if refused else problem_of(stream.closed.result()))
         else:
-            self.dead.mark(stream.remote)
             stream.abort("a PBX's server does not answer")
             self._down(UNREACHABLE)
 

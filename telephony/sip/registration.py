@@ -20,6 +20,8 @@ from telephony.sip.useragent import UserAgent, new_tag
 WRONG_PASSWORD, REFUSED = "wrong-password", "refused"
 # Every extension of a line learns at once that the PBX is back.
 SPREAD_SECONDS = 0.5
+# A request waits 32 s for an answer (timer F); with another server at hand that is too long.
+PATIENCE_SECONDS = 8.0
 OUT_OF_SERVICE = {408, 503}
 
 
@@ -148,8 +150,12 @@ class Registrar:
             if not final.done():
                 final.set_result(None)
 
-        self.agent.request(message, self.hop.address, heard, late)
-        return await final
+        asked = self.agent.request(message, self.hop.address, heard, late)
+        try:
+            return await asyncio.wait_for(final, PATIENCE_SECONDS if self.hop.others else None)
+        except TimeoutError:
+            asked.failed()
+            return None
 
     def _granted(self, answer: Message, asked: int) -> int:
         """The registrar's word on how long, from our Contact or Expires."""

@@ -15,7 +15,7 @@ from telephony.sip.digest import Credentials
 from telephony.sip.flow import Address, Stream, UdpSocket
 from telephony.sip.identity import Identity
 from telephony.sip.leg import SipLeg
-from telephony.sip.locate import LookUp, look_up, may_be_pbx, resolve
+from telephony.sip.locate import LookUp, SrvLookUp, locate, look_up, look_up_srv, may_be_pbx
 from telephony.sip.message import Message, response
 from telephony.sip.next_hop import Connect, DeadTargets, Hop, Overflow, StreamHop, UdpHop, connect
 from telephony.sip.refusal import ALLOW, refusal
@@ -45,6 +45,7 @@ class Trunk:
     on_invite: OnInvite
     on_status: Callable[[Trunk, Registration], None]
     look_up: LookUp = look_up
+    look_up_srv: SrvLookUp = look_up_srv
     agent: UserAgent | None = None
     hop: Hop | None = None
     registrars: dict[UserId, Registrar] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class Trunk:
             return agent, StreamHop(agent, self._connector(agent, transport == "TLS"), self._locate, dead, self._moved)
         hop = UdpHop(self._locate, dead, self._moved)
         dev, plain = self.dev, self._connector(agent, secure=False)
-        agent.attach(await UdpSocket.open(self.bind_ip, 0, lambda ip: ip in hop.peers and may_be_pbx(ip, dev), agent))
+        agent.attach(await UdpSocket.open(self.bind_ip, 0, lambda ip: hop.is_peer(ip) and may_be_pbx(ip, dev), agent))
         agent.overflow = Overflow(lambda to: plain(to, 0), loop.time)
         return agent, hop
 
@@ -125,8 +126,7 @@ class Trunk:
         return made
 
     async def _locate(self) -> list[Address]:
-        host, port = self.config.next_hop
-        return await resolve(host, port or self.config.default_port, self.dev, self.look_up)
+        return await locate(self.config, self.dev, self.look_up, self.look_up_srv)
 
     def _moved(self) -> None:
         """Another way to the PBX, or none."""

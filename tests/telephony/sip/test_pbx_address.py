@@ -22,7 +22,7 @@ from telephony.errors import CarrierError
 from telephony.media.frame import Frame
 from telephony.media.rtp_port import open_rtp_port
 from telephony.sip.flow import Address
-from telephony.sip.locate import LookUp, look_up, may_be_pbx, resolve
+from telephony.sip.locate import LookUp, Srv, look_up, may_be_pbx, resolve
 from telephony.sip.trunk import Trunk
 from telephony.webrtc.negotiation import allows_public
 from tests.tally import tried
@@ -56,6 +56,10 @@ def names(table: dict[str, list[str]]) -> LookUp:
     return asked
 
 
+async def no_srv(name: str) -> list[Srv]:
+    return []
+
+
 class Sends:
     """Every datagram that Python code sends in this process, by its address."""
 
@@ -83,7 +87,7 @@ def trunk(
     statuses: list[tuple[bool, str]] = []
     config = dataclasses.replace(line(port), host=host, transport=transport)
     made = Trunk(
-        config, dev, HOST, HOST, rtp, lambda *_: None, lambda t, r: statuses.append(t.status(r.user)), look_up=asked
+        config, dev, HOST, HOST, rtp, lambda *_: None, lambda t, r: statuses.append(t.status(r.user)), asked, no_srv
     )
     return made, statuses
 
