@@ -190,12 +190,12 @@ class Stream(asyncio.Protocol):
         self.send(PING, self.remote)
         self._asked = True
         if self._pongs:
-            self._later("pong", PONG_SECONDS, lambda: self.abort("a PBX's connection gives no sign of life"))
+            self._later("pong", PONG_SECONDS, lambda: self.abort("no sign of life"))
         self._later("ping", self._keep_alive_seconds * random.uniform(0.8, 1.0), self._ping)
 
     def abort(self, why: str) -> None:
         """End it at once; `why` is for the log."""
-        log.warning(why)
+        log.warning("a PBX's connection is ended", extra={"reason": why})
         if self._wire is not None:
             self._wire.abort()
 
@@ -210,12 +210,12 @@ class Stream(asyncio.Protocol):
                 self._stop("message")
                 self._took(whole)
         except ParseError:
-            self.abort("a PBX's stream cannot be read")
+            self.abort("cannot be read")
             return
         if not self._parser.waiting:
             self._stop("message")
         elif "message" not in self._timers:
-            self._later("message", MESSAGE_SECONDS, lambda: self.abort("a PBX's message does not end"))
+            self._later("message", MESSAGE_SECONDS, lambda: self.abort("a message does not end"))
 
     def _took(self, whole: bytes) -> None:
         if not self.is_open:
@@ -234,7 +234,7 @@ class Stream(asyncio.Protocol):
         if self._wire is None or self._wire.is_closing():
             return
         if self._wire.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            self.abort("a PBX's connection takes nothing any more")
+            self.abort("takes nothing any more")
             return
         self._wire.write(data)
 

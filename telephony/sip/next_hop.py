@@ -44,8 +44,8 @@ class Hop(Protocol):
     problem: str
 
     @property
-    def others(self) -> bool:
-        """True when another address could serve that is not known to be dead."""
+    def several(self) -> bool:
+        """True when the PBX has more than one address."""
         ...
 
     async def run(self) -> None:
@@ -95,9 +95,9 @@ class UdpHop:
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def others(self) -> bool:
-        """True when another address could serve that is not known to be dead."""
-        return any(target != self.address and not self.dead.is_dead(target) for target in self.found)
+    def several(self) -> bool:
+        """True when the PBX has more than one address."""
+        return len(self.found) > 1
 
     def is_peer(self, ip: str) -> bool:
         """Whoever the PBX's names lead to may speak."""
@@ -140,6 +140,11 @@ class StreamHop:
     problem: str = ""
     found: list[Address] = field(default_factory=list)
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def several(self) -> bool:
+        """True when the PBX has more than one address."""
+        return len(self.found) > 1
 
     @property
     def others(self) -> bool:
@@ -198,7 +203,7 @@ class StreamHop:
             refused = stream.transport == "TLS" and stream.silent
             self._down(TLS_FAILED if refused else problem_of(stream.closed.result()))
         else:
-            stream.abort("a PBX's server does not answer")
+            stream.abort("requests are not answered")
             self._down(UNREACHABLE)
 
     def _down(self, problem: str) -> None:
@@ -223,17 +228,26 @@ async def connect(
             taken = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EADDRNOTAVAIL}
             if not (ours and taken):
                 raise
-    if security is None:
-        return (await loop.create_connection(lambda: Stream(receiver), sock=sock))[1]
     try:
-        return (await loop.create_connection(
+        if security is None:
+            return (await loop.create_connection(lambda: Stream(receiver), sock=sock))[1]
+        return await _secured(receiver, sock, security)
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _secured(receiver: Receiver, sock: socket.socket, security: Security) -> Stream:
+    try:
+        _, stream = await asyncio.get_running_loop().create_connection(
             lambda: Stream(receiver, secure=True), sock=sock,
             ssl=security.context, server_hostname=security.name, ssl_handshake_timeout=CONNECT_SECONDS,
-        ))[1]  # fmt: skip
+        )  # fmt: skip
     except ssl.SSLError:
         raise
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name that cannot be encoded is a ValueError
         raise ssl.SSLError("the handshake came to no end") from error
+    return stream
 
 
 def _socket(target: Address) -> socket.socket:

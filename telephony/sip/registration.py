@@ -152,7 +152,7 @@ class Registrar:
 
         asked = self.agent.request(message, self.hop.address, heard, late)
         try:
-            return await asyncio.wait_for(final, PATIENCE_SECONDS if self.hop.others else None)
+            return await asyncio.wait_for(final, PATIENCE_SECONDS if self.hop.several else None)
         except TimeoutError:
             asked.failed()
             return None

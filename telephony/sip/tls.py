@@ -74,7 +74,11 @@ def _context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
 
 def security_of(config: LineConfig) -> Security:
     """The system's roots, or the line's own CA and no other; raises ssl.SSLError for certificates that cannot be used."""
-    return Security(_context(config.ca, config.client_certificate, config.client_key), expected_name(config))
+    try:
+        context = _context(config.ca, config.client_certificate, config.client_key)
+    except (TypeError, ValueError) as error:  # letters that are none of PEM's
+        raise ssl.SSLError("certificates that cannot be read") from error
+    return Security(context, expected_name(config))
 
 
 def problem_of(error: BaseException | None) -> str:

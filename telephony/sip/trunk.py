@@ -128,11 +128,20 @@ class Trunk:
     async def _locate(self) -> list[Address]:
         return await locate(self.config, self.dev, self.look_up, self.look_up_srv)
 
+    def _unheard(self, registrar: Registrar) -> None:
+        """A call got no response whatever: the line registers anew, at another server if there is one."""
+        registrar.doubt()
+        if self.hop is not None and self.hop.several:
+            self.hop.failed(answered=False)
+
     def _moved(self) -> None:
         """Another way to the PBX, or none."""
         assert self.hop is not None
         if self.hop.address is None:
-            log.warning("a PBX cannot be reached", extra={"line": self.config.line, "problem": self.hop.problem})
+            log.warning(
+                "a PBX cannot be reached",
+                extra={"tenant": self.config.tenant, "line": self.config.line, "reason": self.hop.problem},
+            )
         for registrar in self.registrars.values():
             registrar.moved(self.hop.problem)
 
@@ -177,7 +186,7 @@ class Trunk:
         wanted = [c for c in (codecs or self.config.codecs) if c in self.config.codecs] or list(self.config.codecs)
         leg = SipLeg(self.agent, self._identity(registration), Party(dial), self.open_rtp, wanted, uri)
         if (registrar := self.registrars.get(registration.user)) is not None:
-            leg.on_unheard = registrar.doubt
+            leg.on_unheard = lambda: self._unheard(registrar)
         return leg
 
     def _asked(self, agent: UserAgent, transaction: ServerTransaction, request: Message, source: Address) -> None:

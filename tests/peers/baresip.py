@@ -42,14 +42,14 @@ rtp_stats no
 ctrl_tcp_listen 127.0.0.1:{control}
 """
 ACCOUNT = (
-    '"{name}" <sip:{user}@{registrar};transport=udp>;auth_user={user};auth_pass={password};answermode={answers};regint=60;'
+    '"{name}" <sip:{user}@{registrar};transport={transport}>;auth_user={user};auth_pass={password};answermode={answers};regint=60;'
     "ptime=20;audio_codecs={codecs}\n"
 )
 
 
 @dataclass
 class Baresip:
-    """One phone. `port` begins a block of 40: SIP on it, control on the third, RTP from the eighth on."""
+    """One phone, over TLS it verifies against `ca` and shows its `certificate` with key. `port` begins a block of 40: SIP on it, control on the third, RTP from the eighth on."""
 
     folder: Path
     port: int
@@ -61,6 +61,9 @@ class Baresip:
     answers: str = "manual"
     codecs: str = "PCMU/8000/1,PCMA/8000/1"
     rate_hz: int = RATE_HZ
+    transport: str = "udp"
+    ca: str = ""
+    certificate: str = ""
     events: list[dict[str, Any]] = field(default_factory=list, init=False)
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _control: socket.socket | None = field(default=None, init=False)
@@ -79,9 +82,16 @@ class Baresip:
         (self.folder / "accounts").write_text(
             ACCOUNT.format(
                 name=self.name, user=self.user, registrar=self.registrar, password=self.password, answers=self.answers,
-                codecs=self.codecs,
+                codecs=self.codecs, transport=self.transport,
             )
         )  # fmt: skip
+        if self.ca:
+            (self.folder / "ca.pem").write_text(self.ca)
+            (self.folder / "own.pem").write_text(self.certificate)
+            with (self.folder / "config").open("a") as config:
+                config.write(
+                    f"sip_cafile {self.folder}/ca.pem\nsip_verify_server yes\nsip_certificate {self.folder}/own.pem\n"
+                )
         (self.folder / "contacts").write_text("")
         self.process = start(["baresip", "-f", str(self.folder)], self.folder / "log")
 

@@ -17,10 +17,27 @@ PROBE = (
     "From: <sip:probe@probe.test>;tag=1\r\nTo: <sip:127.0.0.1:{port}>\r\nCall-ID: up\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
 
+TLS = """\
+[server:default]
+method = TLSv1.2+
+verify_certificate = {asks}
+require_certificate = {asks}
+private_key = {folder}/server.key
+certificate = {folder}/server.pem
+{trusted}[client:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+"""
+
 
 @dataclass
 class Kamailio:
-    """`users` are passwords by extension; numbers that begin with 9 go to `carrier` (host:port)."""
+    """`users` are passwords by extension; numbers that begin with 9 go to `carrier` (host:port).
+
+    With a `certificate` and its key it listens on TCP at `port` and on TLS at the one after it, too; with `clients` (a CA)
+    it demands a certificate of theirs.
+    """
 
     folder: Path
     port: int
@@ -29,6 +46,8 @@ class Kamailio:
     algorithm: str = "MD5"
     nonce_seconds: int = 300
     one_time_nonces: bool = False
+    certificate: tuple[str, str] | None = None
+    clients: str = ""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -36,6 +55,7 @@ class Kamailio:
         words = {
             "PORT": str(self.port),
             "CARRIER": self.carrier,
+            **self._streams(),
             "ALGORITHM": self.algorithm,
             "NONCE_SECONDS": str(self.nonce_seconds),
             "ONE_TIME": str(int(self.one_time_nonces)),
@@ -61,6 +81,20 @@ class Kamailio:
         ]
         self.process = start([*command, "-DD", "-E"], self.folder / "log")
         self._until_it_answers()
+
+    def _streams(self) -> dict[str, str]:
+        if self.certificate is None:
+            return {"NO_TCP": "yes", "TLS": "no", "LISTEN": "", "TLS_MODULE": ""}
+        for name, text in zip(
+            ("server.pem", "server.key", "clients.pem"), (*self.certificate, self.clients), strict=True
+        ):
+            (self.folder / name).write_text(text)
+        asks = "yes" if self.clients else "no"
+        trusted = f"ca_list = {self.folder}/clients.pem\n" if self.clients else ""
+        (self.folder / "tls.cfg").write_text(TLS.format(folder=self.folder, asks=asks, trusted=trusted))
+        listen = f"listen=tcp:127.0.0.1:{self.port}\nlisten=tls:127.0.0.1:{self.port + 1}"
+        module = f'loadmodule "tls.so"\nmodparam("tls", "config", "{self.folder}/tls.cfg")'
+        return {"NO_TCP": "no", "TLS": "yes", "LISTEN": listen, "TLS_MODULE": module}
 
     def _until_it_answers(self) -> None:
         assert self.process is not None

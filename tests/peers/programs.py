@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import random
 import shutil
 import socket
@@ -14,9 +15,13 @@ PACKAGES = {"baresip": "baresip-core", "sipp": "sip-tester", "kamailio": "kamail
 FIRST, LAST = 20200, 32000
 
 
+TLS_MODULE = "/usr/lib/*/kamailio/modules/tls.so"
+
+
 def missing() -> str:
     """The Debian packages that have to be installed first, "" when all are."""
     absent = [package for program, package in PACKAGES.items() if path_of(program) is None]
+    absent += [] if glob.glob(TLS_MODULE) else ["kamailio-tls-modules"]
     return f"missing: apt-get install {' '.join(absent)}" if absent else ""
 
 
@@ -40,7 +45,10 @@ def free_block(count: int) -> int:
 def start(
     command: Sequence[str], log: Path, *, folder: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Run with both outputs appended to `log`; where util-linux is, it gets SIGTERM when we are killed."""
+    """Run with both outputs appended to `log`; where util-linux is, it gets SIGTERM when we are killed.
+
+    The same when the thread that calls this ends: begin programs in the main one.
+    """
     # No code of ours runs between fork and exec: beside gRPC's threads the child would not live to see its program.
     until_death = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with log.open("ab") as out:

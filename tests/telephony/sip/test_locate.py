@@ -15,7 +15,7 @@ from contract.lines import LineConfig
 from telephony.errors import CarrierError
 from telephony.leg import Signal
 from telephony.sip import locate as locate_module
-from telephony.sip import next_hop, registration
+from telephony.sip import next_hop, patience, registration
 from telephony.sip.flow import Address
 from telephony.sip.locate import Srv, locate, look_up_srv, ordered
 from telephony.sip.message import Message, response
@@ -175,6 +175,30 @@ async def test_a_silent_first_server_is_left_for_the_second_and_calls_go_there(m
         await leg.hang_up()
     silent.agent.close()
     far.agent.close()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_server_that_ignores_a_call_is_left_so_that_the_next_call_succeeds(
+    transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "GIVE_UP_SECONDS", 0.3)
+    monkeypatch.setattr(next_hop, "FIRST_RETRY_SECONDS", 0.1)
+    deaf, far = (FarEnd(), FarEnd(script=answers)) if transport == "udp" else (StreamEnd(), StreamEnd(script=answers))
+    await deaf.start()
+    await far.start()
+    async with line_to(transport, deaf.listens, far.listens) as (trunk, statuses):
+        await came(lambda: statuses == [(True, "")])
+        mine = trunk.registration(ALICE)
+        assert mine is not None
+        ignored = trunk.outgoing(mine, "600", ())
+        await ignored.ring()
+        await came(lambda: trunk.address == (HOST, far.listens) and far.contacts and statuses[-1] == (True, ""))
+        leg = trunk.outgoing(mine, "600", ())
+        await leg.ring()
+        await until(leg, Signal.ANSWERED)
+        await leg.hang_up()
+    for one in (deaf, far):
+        one.agent.close()
 
 
 def out_of_service(transaction: ServerTransaction, request: Message) -> bool:

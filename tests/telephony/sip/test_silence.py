@@ -8,7 +8,7 @@ import pytest
 
 from contract.calls import Outcome
 from telephony.leg import Signal
-from telephony.sip import patience, registration, transaction
+from telephony.sip import next_hop, patience, transaction
 from telephony.sip.message import Message, response
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.useragent import new_tag
@@ -33,7 +33,7 @@ class Frozen:
     """A stopped PBX: its socket takes what is sent, nobody reads it before `thaw`."""
 
     def __init__(self, far: FarEnd) -> None:
-        transport, self.loop = far.agent._transport, asyncio.get_running_loop()
+        transport, self.loop = far.agent.flow._socket, asyncio.get_running_loop()  # type: ignore[union-attr] # a UDP socket
         self.socket = transport.get_extra_info("socket").fileno()  # type: ignore[union-attr] # it is open
         self.read = transport._read_ready  # type: ignore[union-attr] # asyncio's own
         self.loop._remove_reader(self.socket)  # type: ignore[attr-defined] # asyncio's own
@@ -105,7 +105,7 @@ async def test_a_late_word_ends_the_silence() -> None:
 @pytest.mark.usefixtures("soon")
 async def test_a_wish_to_call_tries_an_unreachable_pbx_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr(registration, "FIRST_RETRY_SECONDS", 600.0)
+    monkeypatch.setattr(next_hop, "FIRST_RETRY_SECONDS", 600.0)
     async with pair(FarEnd()) as ours:
         frozen, registrar = Frozen(ours.far), ours.trunk.registrars[ALICE]
         await given_up(ours)

@@ -128,7 +128,7 @@ async def test_what_waited_on_a_lost_connection_fails_at_once() -> None:
         await until(leg, Signal.RINGING)
         began = time.monotonic()
         far.drop()
-        assert (await until(leg, Signal.ENDED)).outcome is Outcome.UNREACHABLE and time.monotonic() - began < 5
+        assert (await until(leg, Signal.ENDED)).outcome is Outcome.PBX_UNREACHABLE and time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

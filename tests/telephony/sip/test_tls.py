@@ -44,8 +44,11 @@ TRUSTED = {"ca": AUTHORITY.ca, "domain": "pbx.test"}
         (lambda: secure_end("127.0.0.2"), {"ca": AUTHORITY.ca}, "wrong-certificate-name"),
         (lambda: StreamEnd(), TRUSTED, "tls-failed"),
         (lambda: secure_end("pbx.test"), {**TRUSTED, "ca": "no PEM at all"}, "tls-failed"),
+        (lambda: secure_end("pbx.test"), {**TRUSTED, "ca": "\u00e9" + AUTHORITY.ca}, "tls-failed"),
+        (lambda: secure_end("pbx.test"), {**TRUSTED, "client_certificate": "none", "client_key": "none"}, "tls-failed"),
+        (lambda: secure_end("pbx.test"), {**TRUSTED, "domain": "pbx..test"}, "tls-failed"),
     ],
-    ids=["wrong CA", "the system's roots alone", "ended", "other name", "no name for an address", "a name below", "other address", "no TLS", "broken CA"],
+    ids=["wrong CA", "the system's roots alone", "ended", "other name", "no name for an address", "a name below", "other address", "no TLS", "broken CA", "odd CA", "broken proof", "no name"],
 )  # fmt: skip
 async def test_a_far_end_that_is_not_who_it_should_be_gets_no_request(
     far: object, more: dict[str, str], code: str
