@@ -192,6 +192,12 @@ class AtHand:
         """A webphone that is open."""
         return Presence(True, True)
 
+    def ping(self) -> None:
+        """There."""
+
+    def ping_lines(self) -> None:
+        """All up."""
+
 
 def event_for(issuer: Issuer, mail: str) -> tuple[str, str, bytes]:
     """Message id, bearer and body of the event that Gmail sends when this mail is opened."""
