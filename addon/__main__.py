@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     ports = build_ports(config)
-    return run(words[1:], build_tenancy(config, ports), ports, config.dev, sys.stdin, print)
+    return run(words[1:], build_tenancy(config, ports), ports, config.reach, sys.stdin, print)
 
 
 if __name__ == "__main__":

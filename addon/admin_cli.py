@@ -30,7 +30,7 @@ from addon.usecases.administer import (
     suspend_user,
 )
 from addon.usecases.line_settings import HOST, line_settings
-from contract.addresses import is_public
+from contract.addresses import Reach
 from contract.lines import LineConfig, Registration
 from contract.numbers import TenantId, UserId
 
@@ -51,11 +51,11 @@ PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every command works on; `dev` allows a PBX on loopback."""
+    """What every command works on; `reach` says where a PBX may be."""
 
     tenancy: Tenancy
     ports: Ports
-    dev: bool
+    reach: Reach
     stdin: TextIO
     say: Callable[[str], None]
 
@@ -66,14 +66,14 @@ class Desk:
         return self.tenancy.of(TenantId(arguments.tenant))
 
 
-def check_host(host: str, dev: bool, *, may_be_srv: bool = False) -> str:
+def check_host(host: str, reach: Reach, *, may_be_srv: bool = False) -> str:
     """A PBX host outside dev must not lead to loopback, private or special addresses; "" or what is to be said of it.
 
     Telephony checks each address again, those of SRV records too, which may be all that a name has.
     """
     if not HOST.fullmatch(host):
         raise Refusal(f"{host!r} is not a host name or an IPv4 address")
-    if dev:
+    if reach.loopback:
         return ""
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
@@ -82,9 +82,11 @@ def check_host(host: str, dev: bool, *, may_be_srv: bool = False) -> str:
             return f"\n{host} has no address of its own: telephony looks for its SRV records, and check-line tells what came of it"
         why = getattr(error, "strerror", None) or "not a host name"
         raise Refusal(f"the host {host} is not known: {why}. Check the name of the PBX") from error
-    bad = [address for address in found if not is_public(str(address))]
+    bad = [address for address in found if not reach.allows(str(address))]
     if bad:
-        raise Refusal(f"{host} leads to {bad[0]}, which is not a public address. Use the PBX's public name")
+        raise Refusal(
+            f"{host} leads to {bad[0]}, which is not a public address. Use the PBX's public name, or list its network in PBX_NETWORKS"
+        )
     return ""
 
 
@@ -173,9 +175,9 @@ def _add_line(desk: Desk, arguments: argparse.Namespace) -> str:
         _pem("--client-key-file", arguments.client_key_file), desk.ports.now(),
     )  # fmt: skip
     if wanted.proxy:
-        check_host(wanted.host, dev=True)
+        check_host(wanted.host, Reach(loopback=True))
     host, port = wanted.next_hop
-    notice = check_host(host, desk.dev, may_be_srv=not port)
+    notice = check_host(host, desk.reach, may_be_srv=not port)
     saved, told = put_line(wanted, store, desk.ports)
     return f"line {LINE} of {store.tenant}: {_shown(saved)}, revision {saved.rev}{notice}" + ("" if told else NOT_TOLD)
 
@@ -344,12 +346,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run(
-    words: Sequence[str], tenancy: Tenancy, ports: Ports, dev: bool, stdin: TextIO, say: Callable[[str], None]
+    words: Sequence[str], tenancy: Tenancy, ports: Ports, reach: Reach, stdin: TextIO, say: Callable[[str], None]
 ) -> int:
     """Exit status: 0 done, 1 the checked line is not well, 2 a mistake that is said, 3 a part does not answer."""
     arguments = _parser().parse_args(words)
     try:
-        say(VERBS[arguments.verb](Desk(tenancy, ports, dev, stdin, say), arguments))
+        say(VERBS[arguments.verb](Desk(tenancy, ports, reach, stdin, say), arguments))
     except Unwell as found:
         say(str(found))
         return UNWELL

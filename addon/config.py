@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from contract.addresses import Network, Reach, read_networks
 from contract.log_lines import FORMATS
 
 PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
@@ -36,6 +37,7 @@ SETTINGS = (
     ("SWEEP_SECONDS", "seconds, 1 to 3600", "`60`", "how often recordings whose day has come are deleted"),
     ("TELEPHONY_URL", "URL", "empty: no calls", "where the add-on reaches the telephony service"),
     ("TELEPHONY_WS_URL", "ws or wss URL", "empty: no webphone", "where browsers reach the telephony service"),
+    ("PBX_NETWORKS", "networks", "empty: none", "as telephony's: private networks that a PBX may be in"),
     ("GOOGLE_CERTS_URL", "URL", "`https://www.googleapis.com/oauth2/v3/certs`", "Google's signing keys"),
     ("GOOGLE_AUTH_URL", "URL", "`https://accounts.google.com/o/oauth2/v2/auth`", "Sign in with Google, the page"),
     ("GOOGLE_TOKEN_URL", "URL", "`https://oauth2.googleapis.com/token`", "Sign in with Google, the exchange"),
@@ -110,6 +112,7 @@ class Config:
     queue_key_file: Path | None
     sweep_seconds: int
     log_format: str = "plain"
+    reach: Reach = field(default_factory=Reach)
     cloud: Cloud | None = None
 
     @property
@@ -147,6 +150,7 @@ class Config:
         cloud = _cloud(env, problems) if env.get("GAE_ENV") else None
         sweep_seconds = _whole(env, "SWEEP_SECONDS", "60", range(1, 3601), problems)
         log_format = env.get("LOG_FORMAT", "json" if env.get("GAE_ENV") else "plain")
+        networks = _networks(env, problems)
         if log_format not in FORMATS:
             problems.append(f"LOG_FORMAT must be one of {', '.join(FORMATS)}")
         keys = _live_keys(keys_file, env.get("KEYS_SECRET", ""), read_secret, problems)
@@ -174,6 +178,7 @@ class Config:
             queue_key_file=None if env.get("GAE_ENV") else Path(keys_file).parent / "queue-key.pem",
             sweep_seconds=sweep_seconds,
             log_format=log_format,
+            reach=Reach(networks, dev),
             cloud=cloud,
         )
 
@@ -201,6 +206,14 @@ def _whole(env: Mapping[str, str], name: str, default: str, allowed: range, prob
         return int(text)
     problems.append(f"{name} must be a whole number from {allowed.start} to {allowed.stop - 1}")
     return int(default)
+
+
+def _networks(env: Mapping[str, str], problems: list[str]) -> tuple[Network, ...]:
+    try:
+        return read_networks(env.get("PBX_NETWORKS", ""))
+    except ValueError as error:
+        problems.append(f"PBX_NETWORKS: {error}")
+        return ()
 
 
 def _is_loopback(url: str) -> bool:

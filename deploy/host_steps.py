@@ -94,6 +94,7 @@ def machine(project: Project, packed: Release, base_url: str, keys_version: str)
         "releases-bucket": project.releases_bucket,
         "addon-url": base_url,
         "phone-host": project.phone_host,
+        "pbx-networks": " ".join(project.pbx_networks.replace(",", " ").split()),
         "keys-version": keys_version,
         "enable-oslogin": "TRUE",
         "block-project-ssh-keys": "TRUE",

@@ -99,4 +99,5 @@ class Plan:
             "queue": project.queue,
             "recordings_bucket": project.recordings_bucket,
             "phone_host": project.phone_host,
+            "pbx_networks": project.pbx_networks,
         }

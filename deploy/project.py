@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from contract.addresses import read_networks
+
 # App Engine still calls two regions by their old names (gcloud app regions list).
 _APP_ENGINE_NAMES = {"us-central1": "us-central", "europe-west1": "europe-west"}
 _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
@@ -38,6 +40,7 @@ class Project:
     min_instances: int = 1
     max_instances: int = 4
     base_url: str = ""
+    pbx_networks: str = ""
 
     @property
     def app_engine_region(self) -> str:
@@ -90,6 +93,10 @@ def read_project(text: str) -> Project:
     if not problems and raw.get("min_instances", 1) > raw.get("max_instances", 4):
         problems.append("min_instances is more than max_instances")
     problems += _base_problems(raw.get("base_url", ""))
+    try:
+        read_networks(str(raw.get("pbx_networks", "")))
+    except ValueError as error:
+        problems.append(f"pbx_networks: {error}")
     if problems:
         raise BadProject("\n".join(problems))
     return Project(**raw)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from contract.addresses import Reach
 from contract.calls import CallId
 from contract.uploads import UploadGrant
 from telephony.addon_client import AddonAway, AddonClient
@@ -24,7 +25,6 @@ from telephony.sealed import SealedCache
 from telephony.server import Carriers
 from telephony.sip.dialog import Dialog
 from telephony.sip.flow import Address
-from telephony.sip.locate import may_be_pbx
 from telephony.sip.message import Message
 from telephony.sip.useragent import UserAgent
 from telephony.webrtc import guard
@@ -53,20 +53,22 @@ async def _answered(agent: UserAgent, facts: dict[str, Any], to: Address) -> Non
     await asyncio.wait_for(done, BYE_SECONDS)
 
 
-async def say_bye(bind_ip: str, advertised_ip: str, dev: bool, facts: dict[str, Any], lines: TrunkLines) -> None:
+async def say_bye(bind_ip: str, advertised_ip: str, reach: Reach, facts: dict[str, Any], lines: TrunkLines) -> None:
     """BYE for a dialog of an earlier run; a far end that knows it no more (481) is as good as one that hangs up.
 
     Over TCP and TLS it takes the line's own new connection. Raises CarrierError for an address that may not be called
     any more, TimeoutError when there is no way to the PBX.
     """
     to: Address = (str(facts["to"][0]), int(facts["to"][1]))
-    if not may_be_pbx(to[0], dev):
+    if not reach.allows(to[0]):
         raise CarrierError(503)
     if facts.get("transport", "UDP") != "UDP":
         agent, to = await asyncio.wait_for(lines.way_of(facts["line"]), BYE_SECONDS)
         await _answered(agent, facts, to)
         return
-    agent = await UserAgent.open(bind_ip, 0, lambda ip: ip == to[0], lambda *_: None, advertised_ip)
+    agent = await UserAgent.open(
+        bind_ip, 0, lambda ip: ip == to[0], lambda *_: None, bind_ip if reach.is_listed(to[0]) else advertised_ip
+    )
     try:
         await _answered(agent, facts, to)
     finally:
@@ -81,13 +83,13 @@ def build_carriers(config: Config, addon: AddonClient) -> Carriers:
     studio = Studio(config.data_dir / "spool", time.monotonic)
 
     async def rtp() -> RtpPort:
-        return await open_rtp_port(config.bind, may_reach=lambda address: may_be_pbx(address, config.dev))
+        return await open_rtp_port(config.bind, may_reach=config.reach.allows)
 
-    network = Network(config.bind, config.advertised_ip, config.dev, rtp)
+    network = Network(config.bind, config.advertised_ip, config.reach, rtp)
     lines = TrunkLines(addon, SealedCache(config.data_dir / "sealed", config.keys["lines"]), network)
 
     async def bye(facts: dict[str, Any]) -> None:
-        await say_bye(config.bind, config.advertised_ip, config.dev, facts, lines)
+        await say_bye(config.bind, config.advertised_ip, config.reach, facts, lines)
 
     async def rendered(call: CallId) -> Rendered:
         try:

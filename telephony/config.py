@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from contract.addresses import Network, Reach, read_networks
 from contract.log_lines import FORMATS
 from contract.wire import Keys
 
@@ -24,6 +25,7 @@ SETTINGS = (
     ("ADVERTISED_IP", "IP address", "required; `127.0.0.1` with DEV=1", "the address that PBXs send to"),
     ("DATA_DIR", "folder", "`.data`", "journal, outbox, sealed lines and recordings that are not stored yet"),
     ("KEYS_FILE", "file", "`.keys/keys.json`", "the add-on's own: four of its purposes are read"),
+    ("PBX_NETWORKS", "networks", "empty: none", "private networks that hold PBXs, such as `10.20.0.0/16,192.168.7.0/24`: nothing else private is called"),
     ("METRICS_PORT", "port", "empty: none", "GET /metrics for Prometheus, on 127.0.0.1 alone"),
     ("LOG_FORMAT", "`plain` or `json`", "`plain`", "how log lines are written to standard error: for people, or as Cloud Logging reads them"),
     ("DEV", "1 or empty", "empty", "a laptop: PBXs on loopback, http; refused on App Engine and off loopback"),
@@ -54,6 +56,7 @@ class Config:
     keys: Mapping[str, Keys] = field(repr=False)
     log_format: str = "plain"
     metrics_port: int = 0
+    reach: Reach = field(default_factory=Reach)
 
 
 def is_loopback(host: str) -> bool:
@@ -126,6 +129,11 @@ def read_config(env: Mapping[str, str]) -> Config:
         problems.append("DEV: only on loopback and never on App Engine")
     if not dev and addon_url.startswith("http:"):
         problems.append("ADDON_URL: https is needed outside DEV=1")
+    networks: tuple[Network, ...] = ()
+    try:
+        networks = read_networks(env.get("PBX_NETWORKS", ""))
+    except ValueError as error:
+        problems.append(f"PBX_NETWORKS: {error}")
     config = Config(
         port=_port("TELEPHONY_PORT", env.get("TELEPHONY_PORT", "8082"), problems),
         bind=bind,
@@ -136,6 +144,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         advertised_ip=_advertised(env, dev, problems),
         log_format=log_format,
         metrics_port=_port("METRICS_PORT", env.get("METRICS_PORT", "") or "0", problems),
+        reach=Reach(networks, dev),
         keys=_keys(Path(env.get("KEYS_FILE", ".keys/keys.json")), problems),
     )
     if problems:

@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from contract import wire
+from contract.addresses import Reach
 from contract.calls import Codec, Outcome
 from contract.events import LineStatus
 from contract.lines import LineConfig, Registration
@@ -40,11 +41,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Addresses that trunks bind and advertise; `dev` allows a PBX on loopback."""
+    """Addresses that trunks bind and advertise; `reach` says where a PBX may be."""
 
     bind_ip: str
     advertised_ip: str
-    dev: bool
+    reach: Reach
     open_rtp: OpenRtp
 
 
@@ -149,7 +150,7 @@ class TrunkLines:
     def _start(self, config: LineConfig) -> None:
         net = self.network
         trunk = Trunk(
-            config, net.dev, net.bind_ip, net.advertised_ip, net.open_rtp, self._invited, self._status_changed
+            config, net.reach, net.bind_ip, net.advertised_ip, net.open_rtp, self._invited, self._status_changed
         )
         self._trunks[(config.tenant, config.line)] = trunk
         self._spawn(_kept_running(trunk), f"line {config.tenant}/{config.line}")

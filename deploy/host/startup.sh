@@ -10,6 +10,7 @@ release=$(metadata instance/attributes/release)
 digest=$(metadata instance/attributes/release-sha256)
 addon_url=$(metadata instance/attributes/addon-url)
 phone_host=$(metadata instance/attributes/phone-host)
+pbx_networks=$(metadata instance/attributes/pbx-networks)
 inside=$(metadata instance/network-interfaces/0/ip)
 outside=$(metadata instance/network-interfaces/0/access-configs/0/external-ip)
 
@@ -64,6 +65,7 @@ ALLOWED_ORIGIN=$addon_url
 ADVERTISED_IP=$outside
 DATA_DIR=/var/lib/cticontrol/data
 KEYS_FILE=/run/cticontrol/keys.json
+PBX_NETWORKS=$pbx_networks
 METRICS_PORT=9102
 LOG_FORMAT=json
 PYTHONUNBUFFERED=1

@@ -13,7 +13,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
-from contract.addresses import is_loopback, is_public
+from contract.addresses import Reach
 from contract.lines import LineConfig
 from telephony.errors import CarrierError
 from telephony.sip.flow import Address
@@ -38,11 +38,6 @@ class Srv:
 
 LookUp = Callable[[str], Awaitable[list[str]]]
 SrvLookUp = Callable[[str], Awaitable[list[Srv]]]
-
-
-def may_be_pbx(address: str, dev: bool) -> bool:
-    """Outside dev a PBX is never on a loopback, private or special address."""
-    return is_public(address) or (dev and is_loopback(address))
 
 
 def ordered(records: Iterable[Srv], roll: Callable[[], float]) -> list[Srv]:
@@ -80,20 +75,20 @@ async def look_up_srv(name: str, resolver: dns.asyncresolver.Resolver | None = N
     return [Srv(r.priority, r.weight, r.port, r.target.to_text(omit_final_dot=True)) for r in answer]
 
 
-async def resolve(host: str, port: int, dev: bool, look_up: LookUp = look_up) -> list[Address]:
+async def resolve(host: str, port: int, reach: Reach, look_up: LookUp = look_up) -> list[Address]:
     """The PBX's addresses; raises CarrierError(503) when none may be called."""
     try:
         found = await look_up(host)
     except (OSError, ValueError) as error:  # a name that cannot be encoded is a UnicodeError
         raise CarrierError(503) from error
-    allowed = [(address, port) for address in dict.fromkeys(found) if may_be_pbx(address, dev)]
+    allowed = [(address, port) for address in dict.fromkeys(found) if reach.allows(address)]
     if not allowed:
         raise CarrierError(503)
     return allowed
 
 
 async def locate(
-    config: LineConfig, dev: bool, look_up: LookUp = look_up, look_up_srv: SrvLookUp = look_up_srv
+    config: LineConfig, reach: Reach, look_up: LookUp = look_up, look_up_srv: SrvLookUp = look_up_srv
 ) -> list[Address]:
     """Every address of the line's next hop, the best first (RFC 3263 section 4.2); raises CarrierError(503) for none.
 
@@ -101,16 +96,16 @@ async def locate(
     """
     host, port = config.next_hop
     if port or is_address(host) or "." not in host:
-        return await resolve(host, port or config.default_port, dev, look_up)
+        return await resolve(host, port or config.default_port, reach, look_up)
     records = await look_up_srv(f"{SERVICES[config.transport]}.{host}")
     if not records:
-        return await resolve(host, config.default_port, dev, look_up)
+        return await resolve(host, config.default_port, reach, look_up)
     found: list[Address] = []
     for record in ordered(records, random.random):
         if record.target in {NOWHERE, ""} or len(found) >= MAX_TARGETS:
             continue
         try:
-            found += await resolve(record.target, record.port, dev, look_up)
+            found += await resolve(record.target, record.port, reach, look_up)
         except CarrierError:
             log.warning("a server that SRV records name has no address that may be called")
     if not found:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from contract.addresses import Reach
 from contract.calls import Codec, Party
 from contract.lines import LineConfig, Registration
 from contract.numbers import UserId
@@ -15,7 +16,7 @@ from telephony.sip.digest import Credentials
 from telephony.sip.flow import Address, Stream, UdpSocket
 from telephony.sip.identity import Identity
 from telephony.sip.leg import SipLeg
-from telephony.sip.locate import LookUp, SrvLookUp, locate, look_up, look_up_srv, may_be_pbx
+from telephony.sip.locate import LookUp, SrvLookUp, locate, look_up, look_up_srv
 from telephony.sip.message import Message, response
 from telephony.sip.next_hop import Connect, DeadTargets, Hop, Overflow, StreamHop, UdpHop, connect
 from telephony.sip.refusal import ALLOW, refusal
@@ -38,7 +39,7 @@ class Trunk:
     """Runs until cancelled; a configuration that changes gets a new Trunk."""
 
     config: LineConfig
-    dev: bool
+    reach: Reach
     bind_ip: str
     advertised_ip: str
     open_rtp: OpenRtp
@@ -111,14 +112,14 @@ class Trunk:
             agent.speaks(transport)
             return agent, StreamHop(agent, self._connector(agent, transport == "TLS"), self._locate, dead, self._moved)
         hop = UdpHop(self._locate, dead, self._moved)
-        dev, plain = self.dev, self._connector(agent, secure=False)
-        agent.attach(await UdpSocket.open(self.bind_ip, 0, lambda ip: hop.is_peer(ip) and may_be_pbx(ip, dev), agent))
+        reach, plain = self.reach, self._connector(agent, secure=False)
+        agent.attach(await UdpSocket.open(self.bind_ip, 0, lambda ip: hop.is_peer(ip) and reach.allows(ip), agent))
         agent.overflow = Overflow(lambda to: plain(to, 0), loop.time)
         return agent, hop
 
     def _connector(self, agent: UserAgent, secure: bool) -> Connect:
         async def made(target: Address, port: int) -> Stream:
-            if not may_be_pbx(target[0], self.dev):
+            if not self.reach.allows(target[0]):
                 raise PermissionError("an address that may not be called")
             security = await asyncio.to_thread(security_of, self.config) if secure else None
             return await connect(agent, target, self.bind_ip, port, security)
@@ -126,7 +127,7 @@ class Trunk:
         return made
 
     async def _locate(self) -> list[Address]:
-        return await locate(self.config, self.dev, self.look_up, self.look_up_srv)
+        return await locate(self.config, self.reach, self.look_up, self.look_up_srv)
 
     def _unheard(self, registrar: Registrar) -> None:
         """A call got no response whatever: the line registers anew, at another server if there is one."""
@@ -136,14 +137,20 @@ class Trunk:
 
     def _moved(self) -> None:
         """Another way to the PBX, or none."""
-        assert self.hop is not None
-        if self.hop.address is None:
+        assert self.hop is not None and self.agent is not None
+        if self.hop.address is not None:
+            self.agent.advertised = self._own_address(self.hop.address[0])
+        else:
             log.warning(
                 "a PBX cannot be reached",
                 extra={"tenant": self.config.tenant, "line": self.config.line, "reason": self.hop.problem},
             )
         for registrar in self.registrars.values():
             registrar.moved(self.hop.problem)
+
+    def _own_address(self, pbx: str) -> str:
+        """A PBX in a network of the deployer's own is told the address that we have there."""
+        return self.bind_ip if self.reach.is_listed(pbx) else self.advertised_ip
 
     async def _leave(self) -> None:
         leaving = [asyncio.ensure_future(r.leave()) for r in self.registrars.values()]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from addon.admin_cli import AWAY, DONE, MISTAKE, NOT_TOLD, UNWELL, VERBS, run
 from addon.domain.presence import Presence
 from addon.ports.documents import Away
+from contract.addresses import Reach
 from contract.calls import CallId
 from contract.commands import EndSessions, PutLine
 from contract.numbers import LineId, TenantId, UserId
@@ -44,7 +45,14 @@ class Admin:
         self.told.clear()
         raw = typed if isinstance(typed, bytes) else typed.encode()
         stdin = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", newline="")
-        status = run([*words.split(), *more], self.house.tenancy, self.house.ports, self.dev, stdin, self.told.append)
+        status = run(
+            [*words.split(), *more],
+            self.house.tenancy,
+            self.house.ports,
+            Reach(loopback=self.dev),
+            stdin,
+            self.told.append,
+        )
         self.said = "\n".join(self.told)
         return status
 

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from contract.addresses import is_loopback, is_public
+from contract.addresses import Reach, is_loopback, is_public, read_networks
 from tests.tally import tried
 
 pytestmark = pytest.mark.pure
@@ -47,3 +47,33 @@ def test_the_first_and_last_address_of_every_special_block_are_refused(capsys: p
 @pytest.mark.parametrize("address", PUBLIC)
 def test_what_borders_on_them_is_public(address: str) -> None:
     assert is_public(address) and not is_loopback(address)
+
+
+def test_a_private_network_is_reached_when_the_deployer_lists_it_and_no_other() -> None:
+    reach = Reach(read_networks(" 10.20.0.0/16, fd00:1::/32 192.168.7.9 "))
+    for address in ("10.20.255.255", "fd00:1::9", "192.168.7.9", "8.8.8.8"):
+        assert reach.allows(address) and reach.is_listed(address) is (address != "8.8.8.8")
+    for address in (
+        "10.21.0.0",
+        "192.168.7.8",
+        "127.0.0.1",
+        "169.254.169.254",
+        "fd00:2::1",
+        "::ffff:10.20.0.1",
+        *NO_ADDRESS,
+    ):
+        assert not reach.allows(address), address
+    assert not Reach().allows("10.20.0.1") and Reach(loopback=True).allows("127.0.0.1")
+    assert read_networks("") == read_networks(" , ") == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "8.8.8.0/24", "0.0.0.0/0", "10.0.0.0/7", "127.0.0.0/8", "169.254.169.254", "169.254.0.0/16", "::/0", "fe80::/10", "::1",
+        "10.20.0.1/16", "10.20", "pbx.example", "10.20.0.0/33", "224.0.0.0/4",
+    ],
+)  # fmt: skip
+def test_a_network_that_is_not_private_is_refused_by_its_name(text: str) -> None:
+    with pytest.raises(ValueError, match=text.replace(".", r"\.")):
+        read_networks(f"10.1.0.0/16,{text}")

@@ -208,6 +208,7 @@ def test_without_the_web_client_the_run_says_what_a_person_must_do(operator: Ope
         (("\nregion", '\nbase_url = "http://a.example"\nregion'), "base_url"),
         (("\nregion", '\nbase_url = "https://a.example/x"\nregion'), "base_url"),
         (("\nregion", "\nmin_instances = true\nregion"), "min_instances"),
+        (("\nregion", '\npbx_networks = "8.8.8.0/24"\nregion'), "pbx_networks: 8.8.8.0/24 is not private"),
     ],
 )  # fmt: skip
 def test_a_project_file_that_cannot_be_is_said_before_google_is_asked(

@@ -78,6 +78,7 @@ class Machine:
             "?alt=media": {"file": str(self.packed.file)},
             "/addon-url": "https://voice.example.com",
             "/phone-host": "phone.example.com",
+            "/pbx-networks": "",
             "/network-interfaces/0/ip": "10.20.0.2",
             "/external-ip": "203.0.113.7",
         }

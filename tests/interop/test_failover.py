@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from contract.addresses import Reach
 from contract.calls import Codec
 from contract.lines import LineConfig, Registration
 from contract.numbers import Extension, LineId, TenantId, UserId
@@ -54,7 +55,7 @@ async def test_the_second_server_takes_over_and_the_first_serves_again(house: Ho
     config = LineConfig(TenantId("acme"), LineId("pbx"), 1, "pbx.test", 0, transport, register_seconds=10)
     registration = Registration(USER, Extension("3101"), "3101", "word")
     trunk = Trunk(
-        replace(config, registrations=(registration,), ca=authority.ca if secure else ""), True, HOST, HOST, rtp,
+        replace(config, registrations=(registration,), ca=authority.ca if secure else ""), Reach(loopback=True), HOST, HOST, rtp,
         lambda *_: None, lambda t, r: statuses.append(t.status(r.user)), host, srv,
     )  # fmt: skip
     first.start()

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from contract import wire
+from contract.addresses import Reach
 from contract.events import CallEnded
 from contract.lines import LineConfig
 from contract.route_plan import RoutePlan, RouteRequest
@@ -111,7 +112,16 @@ class AddonStandIn:
     def config(self, data_dir: Path) -> Config:
         keys = {purpose: self.keys(purpose) for purpose in PURPOSES}
         return Config(
-            0, "127.0.0.1", self.url, self.url, data_dir, True, "127.0.0.1", keys, metrics_port=self.metrics_port
+            0,
+            "127.0.0.1",
+            self.url,
+            self.url,
+            data_dir,
+            True,
+            "127.0.0.1",
+            keys,
+            metrics_port=self.metrics_port,
+            reach=Reach(loopback=True),
         )
 
     def environment(self, data_dir: Path, port: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from contract import wire
+from contract.addresses import Reach
 from contract.lines import LineConfig, Registration
 from contract.numbers import Extension, LineId, TenantId, UserId
 from telephony import lines as lines_module
@@ -53,7 +54,7 @@ def line(far: FarEnd, rev: int = 1, *registrations: Registration) -> LineConfig:
 @asynccontextmanager
 async def following(addon: Addon, folder: Path, refresh_seconds: float = 0.05) -> AsyncIterator[TrunkLines]:
     cache = SealedCache(folder / "sealed", wire.Keys({"k": bytes(32)}))
-    lines = TrunkLines(addon, cache, Network(HOST, HOST, True, rtp), refresh_seconds)  # type: ignore[arg-type] # only `lines` is asked
+    lines = TrunkLines(addon, cache, Network(HOST, HOST, Reach(loopback=True), rtp), refresh_seconds)  # type: ignore[arg-type] # only `lines` is asked
     board: Switchboard = exchange(Journal(folder / "journal" / "log")).board
     running = asyncio.ensure_future(lines.run(board))
     try:

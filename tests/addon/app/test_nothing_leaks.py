@@ -16,6 +16,7 @@ from addon.domain.people import FoundNumber, Person, Source
 from addon.domain.presence import LiveCall, Presence
 from cards.surface import Action, Trigger
 from contract import wire
+from contract.addresses import Reach
 from contract.calls import CallId, CallState, Direction, Party
 from contract.lines import LineConfig, Registration
 from contract.numbers import Extension, LineId, TenantId, UserId
@@ -186,4 +187,4 @@ def test_the_administrators_command_never_prints_a_password(house: House, capfd:
 
 
 def run_admin(house: House, words: list[str], typed: str, told: list[str]) -> int:
-    return admin_cli.run(words, house.tenancy, house.ports, True, io.StringIO(typed), told.append)
+    return admin_cli.run(words, house.tenancy, house.ports, Reach(loopback=True), io.StringIO(typed), told.append)

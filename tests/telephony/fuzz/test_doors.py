@@ -14,6 +14,7 @@ import pytest
 from pylibsrtp import Policy, Session
 
 from contract import wire
+from contract.addresses import Reach
 from contract.calls import Codec
 from telephony.api_phone import METHODS, Page, PhoneDoor
 from telephony.journal import Journal
@@ -109,7 +110,13 @@ class Switchroom:
         self.wire = Wire()
         self.invited: list[SipLeg] = []
         self.trunk = Trunk(
-            line(PBX[1]), True, OURS, OURS, silent, lambda _t, _r, leg: self.invited.append(leg), lambda _t, _r: None
+            line(PBX[1]),
+            Reach(loopback=True),
+            OURS,
+            OURS,
+            silent,
+            lambda _t, _r, leg: self.invited.append(leg),
+            lambda _t, _r: None,
         )
         self.trunk.hop = UdpHop(nowhere, DeadTargets(lambda: 0.0), lambda: None, PBX)
         self.trunk.agent = self.agent = UserAgent(self.trunk._asked, OURS)

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
+from contract.addresses import Reach
 from contract.calls import Codec, Party
 from contract.lines import LineConfig, Registration
 from contract.numbers import Extension, LineId, TenantId, UserId
@@ -119,7 +120,7 @@ async def pair(far: FarEnd, password: str = "secret", *, wait: bool = True, **mo
     invited: asyncio.Queue[SipLeg] = asyncio.Queue()
     statuses: list[tuple[bool, str]] = []
     trunk = Trunk(
-        line(far.listens, password, **more), True, HOST, HOST, rtp,
+        line(far.listens, password, **more), Reach(loopback=True), HOST, HOST, rtp,
         lambda trunk, registration, leg: invited.put_nowait(leg), lambda trunk, registration: statuses.append(trunk.status(ALICE)),
     )  # fmt: skip
     task = asyncio.ensure_future(trunk.run())

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from contract.addresses import Reach
 from contract.lines import LineConfig
 from telephony.errors import CarrierError
 from telephony.leg import Signal
@@ -99,7 +100,7 @@ async def test_srv_records_lead_to_servers_and_their_absence_to_the_name_itself(
         return await look_up_srv(name, resolver)
 
     async def where(config: LineConfig) -> list[Address]:
-        return await locate(config, False, addresses, srv)
+        return await locate(config, Reach(), addresses, srv)
 
     a, b = [("8.8.8.8", 5060), ("8.8.4.4", 5060)], [("9.9.9.9", 5070)]
     assert await where(to("pbx.test")) == [*a, *b]
@@ -142,7 +143,15 @@ async def line_to(transport: str, *ports: int) -> AsyncIterator[tuple[Trunk, lis
 
     config = replace(line(0), host="pbx.test", transport=transport)
     trunk = Trunk(
-        config, True, HOST, HOST, rtp, lambda *_: None, lambda t, r: statuses.append(t.status(r.user)), host, srv
+        config,
+        Reach(loopback=True),
+        HOST,
+        HOST,
+        rtp,
+        lambda *_: None,
+        lambda t, r: statuses.append(t.status(r.user)),
+        host,
+        srv,
     )
     running = asyncio.ensure_future(trunk.run())
     try:

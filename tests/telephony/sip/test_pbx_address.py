@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import ipaddress
 import socket
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from addon.admin_cli import Refusal, check_host
 from addon.config import BadConfig as BadAddonConfig
 from addon.config import Config as AddonConfig
+from contract.addresses import Reach
 from contract.calls import Codec
 from telephony.carriers import say_bye
 from telephony.config import BadConfig, read_config
@@ -22,11 +24,11 @@ from telephony.errors import CarrierError
 from telephony.media.frame import Frame
 from telephony.media.rtp_port import open_rtp_port
 from telephony.sip.flow import Address
-from telephony.sip.locate import LookUp, Srv, look_up, may_be_pbx, resolve
+from telephony.sip.locate import LookUp, Srv, look_up, resolve
 from telephony.sip.trunk import Trunk
 from telephony.webrtc.negotiation import allows_public
 from tests.tally import tried
-from tests.telephony.sip.pair import HOST, line, rtp
+from tests.telephony.sip.pair import HOST, FarEnd, line, rtp
 
 pytestmark = pytest.mark.loopback
 SPELLED = [
@@ -87,7 +89,15 @@ def trunk(
     statuses: list[tuple[bool, str]] = []
     config = dataclasses.replace(line(port), host=host, transport=transport)
     made = Trunk(
-        config, dev, HOST, HOST, rtp, lambda *_: None, lambda t, r: statuses.append(t.status(r.user)), asked, no_srv
+        config,
+        Reach(loopback=dev),
+        HOST,
+        HOST,
+        rtp,
+        lambda *_: None,
+        lambda t, r: statuses.append(t.status(r.user)),
+        asked,
+        no_srv,
     )
     return made, statuses
 
@@ -162,9 +172,9 @@ async def test_the_first_allowed_address_is_used_as_it_was_checked() -> None:
         asked.append(host)
         return ["127.0.0.1", "8.8.4.4"] if len(asked) == 1 else ["127.0.0.1"]
 
-    assert await resolve("pbx.example", 5060, False, rebinding) == [("8.8.4.4", 5060)]
+    assert await resolve("pbx.example", 5060, Reach(), rebinding) == [("8.8.4.4", 5060)]
     with pytest.raises(CarrierError):
-        await resolve("pbx.example", 5060, False, rebinding)
+        await resolve("pbx.example", 5060, Reach(), rebinding)
     assert asked == ["pbx.example"] * 2
 
 
@@ -177,15 +187,15 @@ async def test_packets_check_again_where_they_go() -> None:
             async def _locate(self) -> list[Address]:
                 return [sink.getsockname()]
 
-        made = Unchecked(line(5060), False, HOST, HOST, rtp, lambda *_: None, lambda *_: None)
+        made = Unchecked(line(5060), Reach(), HOST, HOST, rtp, lambda *_: None, lambda *_: None)
         running = asyncio.ensure_future(made.run())
         await asyncio.sleep(0.3)
         assert made.agent is not None and made.agent._clients
         made.agent._sender(sink.getsockname())(next(iter(made.agent._clients.values())).request)
         facts = {"to": list(sink.getsockname()), "dialog": {}}
         with pytest.raises(CarrierError):
-            await say_bye(HOST, HOST, False, facts, None)  # type: ignore[arg-type] # it comes to no line
-        port = await open_rtp_port(HOST, may_reach=lambda address: may_be_pbx(address, False))
+            await say_bye(HOST, HOST, Reach(), facts, None)  # type: ignore[arg-type] # it comes to no line
+        port = await open_rtp_port(HOST, may_reach=Reach().allows)
         port.connect(*sink.getsockname(), Codec.PCMU, 0, 101)
         for count in range(20):
             port.send(Frame(b"voice", count * 160, count))
@@ -202,8 +212,8 @@ async def test_packets_check_again_where_they_go() -> None:
 def test_the_command_line_and_ice_keep_the_same_rule(capsys: pytest.CaptureFixture[str]) -> None:
     for form in SPELLED:
         with pytest.raises(Refusal):
-            check_host(form, dev=False)
-        assert not allows_public(form) and not may_be_pbx(form, False)
+            check_host(form, Reach())
+        assert not allows_public(form) and not Reach().allows(form)
     tried(capsys, len(SPELLED), 60, "spellings at the command line")
 
 
@@ -233,3 +243,19 @@ def test_a_switched_off_dev_is_off() -> None:
         with pytest.raises(BadConfig) as caught:
             read_config({"DEV": value, "ADDON_URL": "http://127.0.0.1:1"})
         assert any(problem.startswith("ADDON_URL: https") for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("private", [True, False])
+async def test_a_pbx_in_a_listed_network_is_told_the_address_that_we_have_there(private: bool) -> None:
+    far = FarEnd()
+    await far.start()
+    reach = Reach((ipaddress.ip_network("127.0.0.0/8"),)) if private else Reach(loopback=True)
+    made = Trunk(line(far.listens), reach, HOST, "203.0.113.7", rtp, lambda *_: None, lambda *_: None)
+    running = asyncio.ensure_future(made.run())
+    async with asyncio.timeout(5):
+        while "1001" not in far.contacts:
+            await asyncio.sleep(0.01)
+    assert (HOST if private else "203.0.113.7") in str(far.contacts["1001"])
+    running.cancel()
+    await asyncio.wait([running])
+    far.agent.close()

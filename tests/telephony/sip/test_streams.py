@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.addresses import Reach
 from contract.calls import CallId, Codec, Device, Direction, Outcome, Party, RecordingPlan, RecordingRule
 from contract.numbers import LineId, TenantId
 from telephony.calls.call import Call, Clock
@@ -343,6 +344,6 @@ async def test_a_dialog_of_an_earlier_run_gets_its_bye_over_the_new_connection(t
         assert facts is not None and facts["transport"] == "TCP" and facts["line"] == ["acme", "pbx"]
         far.drop()
         await came(lambda: not lines.status(TenantId("acme"), ALICE)[0])
-        await say_bye(HOST, HOST, True, json.loads(json.dumps(facts)), lines)
+        await say_bye(HOST, HOST, Reach(loopback=True), json.loads(json.dumps(facts)), lines)
         await came(lambda: far.legs[0]._stage.name == "OVER")
     far.vanish()
