@@ -11,6 +11,7 @@ import sys
 from telephony import logs
 from telephony.carriers import build_carriers
 from telephony.config import BadConfig, Config, read_config
+from telephony.durable import FolderInUse
 from telephony.server import serve
 
 try:
@@ -46,6 +47,9 @@ def main() -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
         try:
             runner.run(_serve(config))
+        except FolderInUse as error:
+            print(f"telephony cannot start:\n  DATA_DIR: {error}", file=sys.stderr)
+            return 2
         except Exception:
             log.critical("telephony stopped by an error", exc_info=True)
             return 1

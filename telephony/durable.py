@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+
+class FolderInUse(Exception):
+    """Another process works in this folder: start with another one, or end that process first."""
+
+    def __init__(self, folder: Path, pid: str) -> None:
+        super().__init__(f"the data folder {folder} is in use by process {pid}: stop that one, or set another DATA_DIR")
+
+
+@contextlib.contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """This process alone works in the lock's folder until the end of the block or its own; raises FolderInUse."""
+    make_folder(lock.parent)
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(lock.parent, os.read(fd, 20).decode(errors="replace").strip() or "?") from None
+        os.ftruncate(fd, 0)
+        os.write(fd, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(fd)
 
 
 def sync_folder(folder: Path) -> None:

@@ -28,6 +28,7 @@ from telephony.calls.recovery import recover, say_byes
 from telephony.calls.switchboard import Switchboard
 from telephony.calls.uploads import Rendered, Uploader
 from telephony.config import Config
+from telephony.durable import held
 from telephony.journal import Journal
 from telephony.metrics import Meters, serve_metrics
 from telephony.outbox import Outbox
@@ -93,7 +94,17 @@ async def serve(
     stop: asyncio.Event,
     ready: Callable[[Switchboard, int], None] = lambda _board, _port: None,
 ) -> None:
-    """Run until `stop`; live calls are hung up and reported before this returns."""
+    """Run until `stop`; live calls are hung up and reported before this returns. Raises FolderInUse."""
+    with held(config.data_dir / "telephony.lock"):
+        await _serve(config, carriers, stop, ready)
+
+
+async def _serve(
+    config: Config,
+    carriers: Callable[[AddonClient], Carriers],
+    stop: asyncio.Event,
+    ready: Callable[[Switchboard, int], None],
+) -> None:
     journal = Journal(config.data_dir / "journal" / "log")
     cache = SealedCache(config.data_dir / "sealed", config.keys["lines"])
     async with aiohttp.ClientSession() as session:

@@ -13,7 +13,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from telephony.durable import FolderInUse, held
 from workbench.cast import CLIENT_ID, PLAYERS, SERVICE_ACCOUNT, TENANTS, WEB_CLIENT_ID, password_of
 
 HEALTHY_SECONDS = 45
@@ -28,6 +29,7 @@ LINES_SECONDS = 15
 STOP_SECONDS = 8
 SHORTEST_LIFE_SECONDS = 3.0
 LOG_LINES = 15
+LOCK = "run.lock"
 PURPOSES = ("addon-to-telephony", "telephony-to-addon", "tickets", "web", "lines")
 Say = Callable[[str], None]
 _LINE = re.compile(r"^line \S+ (\S+) over .* revision ", re.MULTILINE)
@@ -131,7 +133,26 @@ def check_ports(stage: Stage) -> None:
                 taken.append(f"  port {port} ({who}): {why}")
     if taken:
         free = stage.port + 1000 if stage.port < 60000 else 18080
-        raise CannotRun("\n".join([*taken, f"Choose another block of ports: PORT={free} make run"]))
+        way_out = f"Choose another block of ports: PORT={free} make run"
+        if (stage.data / LOCK).exists():
+            way_out += f"\nTo run a second one beside the first, give it a data folder of its own too: PORT={free} DATA_DIR=.data2 make run"
+        raise CannotRun("\n".join([*taken, way_out]))
+
+
+@contextlib.contextmanager
+def data_folder(stage: Stage) -> Iterator[None]:
+    """The data folder for this run alone; raises CannotRun when it cannot be, or is another run's."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stage.keys_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            stack.enter_context(held(stage.data / LOCK))
+        except FolderInUse as error:
+            raise CannotRun(f"  {error}") from error
+        except OSError as error:
+            raise CannotRun(
+                f"  {error.filename}: {error.strerror}. Set DATA_DIR to a folder that you may write"
+            ) from error
+        yield
 
 
 def make_keys(path: Path) -> bool:
@@ -349,9 +370,18 @@ async def run(supervisor: Supervisor) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    stage, say = supervisor.stage, supervisor.say
     try:
-        check_ports(stage)
+        check_ports(supervisor.stage)
+        with data_folder(supervisor.stage):
+            return await _until(supervisor, stop)
+    except CannotRun as error:
+        supervisor.say(f"Cannot run:\n{error}")
+        return 1
+
+
+async def _until(supervisor: Supervisor, stop: asyncio.Event) -> int:
+    stage, say, loop = supervisor.stage, supervisor.say, asyncio.get_running_loop()
+    try:
         if make_keys(stage.keys_file):
             say(f"  made new keys in {stage.keys_file}")
         say("  preparing the sample tenants ...")
@@ -371,9 +401,6 @@ async def run(supervisor: Supervisor) -> int:
             return 1
         death.cancel()
         return 0
-    except CannotRun as error:
-        say(f"Cannot run:\n{error}")
-        return 1
     finally:
         await supervisor.stop()
         if supervisor.children:

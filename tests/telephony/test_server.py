@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,10 @@ from telephony.journal import Journal
 from telephony.sealed import SealedCache
 from telephony.server import CachedRoutes, Carriers, serve
 from tests.telephony.calls.fakes import MemoryLines, MemoryMedia, ScriptedLeg, connected, exchange, place, until
+from tests.telephony.house import AddonStandIn, serving
 
 pytestmark = pytest.mark.loopback
+ROOT = Path(__file__).parents[2]
 
 
 async def test_restart_says_bye_reports_once_and_stops_cleanly(tmp_path: Path) -> None:
@@ -104,3 +108,21 @@ async def test_a_plan_from_before_rings_but_never_records(tmp_path: Path, rule: 
     assert again is not None and (again.user, again.caller_name, again.recording.record) == ("alice", "Ana", False)
     wanted = RecordingRule.CONSENT_UNKNOWN if rule is RecordingRule.RECORDED else rule
     assert again.recording.rule is wanted
+
+
+async def test_a_second_program_on_the_same_data_is_refused_before_it_touches_any(tmp_path: Path) -> None:
+    addon = AddonStandIn()
+    await addon.start()
+    async with serving(addon, tmp_path / "data"):
+        (tmp_path / "data" / "spool").mkdir(exist_ok=True)
+        (tmp_path / "data" / "spool" / "live.spool").write_bytes(b"voice")
+        env = {"PATH": os.environ["PATH"], **addon.environment(tmp_path / "data", 0)}
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "telephony", cwd=ROOT, env=env, stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await asyncio.wait_for(second.communicate(), 30)
+        assert second.returncode == 2 and f"is in use by process {os.getpid()}".encode() in said
+        assert (tmp_path / "data" / "spool" / "live.spool").read_bytes() == b"voice"
+    async with serving(addon, tmp_path / "data"):
+        pass
+    await addon.server.close()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from telephony.durable import held
 from workbench.supervisor import CannotRun, Stage, Supervisor, ended, make_keys, seed_commands
 
 pytestmark = pytest.mark.loopback
+ROOT = Path(__file__).parents[2]
 
 
 def supervisor(tmp_path: Path) -> Supervisor:
@@ -88,3 +91,35 @@ def test_the_administrators_commands_run_with_the_settings_of_the_run(tmp_path: 
     assert admin("add-line", "--tenant", "acme", "--registrar", "127.0.0.1:5070")[0] == 0
     assert "127.0.0.1:5070" in admin("show", "--tenant", "acme")[1]
     assert admin("show", "--tenant", "nobody")[0] == 2
+
+
+def make_run(tmp_path: Path, port: int, data: Path) -> subprocess.CompletedProcess[str]:
+    env = {
+        "PATH": os.environ["PATH"],
+        "PORT": str(port),
+        "DATA_DIR": str(data),
+        "KEYS_FILE": str(tmp_path / "keys.json"),
+    }
+    command = (sys.executable, "-m", "workbench", "run")
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+
+
+def test_a_second_run_on_the_same_data_touches_nothing_of_the_first(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with held(data / "run.lock"):
+        there = sorted(data.rglob("*"))
+        second = make_run(tmp_path, 18280, data)
+        assert second.returncode == 1 and f"{data} is in use by process {os.getpid()}" in second.stdout
+        assert "another DATA_DIR" in second.stdout and sorted(data.rglob("*")) == there
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 18280))
+            taken.listen()
+            assert "DATA_DIR=.data2" in make_run(tmp_path, 18280, data).stdout
+
+
+@pytest.mark.parametrize("kind", ["file", "nowhere"])
+def test_a_data_folder_that_cannot_be_is_said_in_one_sentence(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").write_text("")
+    done = make_run(tmp_path, 18290, tmp_path / "file" if kind == "file" else Path("/proc/nope"))
+    assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
+    assert "Set DATA_DIR to a folder that you may write" in done.stdout
