@@ -1,20 +1,20 @@
-"""The Flask application: routes to doors, nothing else."""
+"""The WSGI application: routes to doors, nothing else; Flask's, but for the cards'."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask, Response, jsonify, request, send_from_directory
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from addon.config import Config
 from addon.doors.browser import BrowserDoor, register
-from addon.doors.cards import MAX_BODY_BYTES, BadBody, CardDoor
-from addon.doors.google import IssuerKeys, Keys, NotGoogle, Verifier
+from addon.doors.card_requests import ENDPOINTS, CardRequests
+from addon.doors.cards import CardDoor
+from addon.doors.google import IssuerKeys, Keys, Verifier
 from addon.doors.headers import SafeHeaders
 from addon.doors.health import HealthDoor
 from addon.doors.playback import PlayLinks
@@ -28,11 +28,9 @@ from addon.errors import where
 from addon.ports.outside import Ports
 from addon.ports.tasks import Job
 from addon.store.tenancy import Tenancy
-from cards.surface import Action, Trigger
 from cards.text import LANGUAGES, Texts
 
 WEB = Path(__file__).parents[1] / "web"
-ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"))
 log = logging.getLogger("addon.requests")
 SIGNED_HEADERS = ("X-CTC-Key", "X-CTC-Time", "X-CTC-Nonce", "X-CTC-Signature")
 
@@ -45,7 +43,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = 9_000_000
     log_requests(app)
     verifier = Verifier(keys, config.issuers, config.service_account, config.oauth_client_id, ports.now)
-    _card_routes(app, CardDoor(config, verifier, tenancy, ports))
+    _card_routes(app, CardDoor(config, verifier, tenancy, ports), ports)
     _telephony_routes(app, TelephonyDoor(config, tenancy, ports))
     sessions = WebSessions(config, tenancy, ports)
     people = Verifier(keys, config.issuers, config.service_account, config.web_client_id, ports.now)
@@ -61,29 +59,10 @@ def create_app(
     return app
 
 
-def _card_routes(app: Flask, door: CardDoor) -> None:
-    def card(what: Trigger | Action) -> Response | tuple[Response, int]:
-        # A body of untold length is cut at the limit without a word: one byte more than is allowed tells it apart.
-        request.max_content_length = MAX_BODY_BYTES + 1
-        try:
-            body = request.get_data()
-            if len(body) > MAX_BODY_BYTES:
-                raise RequestEntityTooLarge
-            answer = door.answer(what, request.headers.get("Authorization", ""), body)
-            return Response(ENCODER.encode(answer), content_type="application/json")
-        except NotGoogle:
-            return jsonify({}), 401
-        except BadBody:
-            return jsonify({"error": "the body is not a JSON event"}), 400
-        except RequestEntityTooLarge:
-            return jsonify({"error": "the body is larger than an event can be"}), 413
-
-    for trigger in Trigger:
-        app.add_url_rule(
-            f"/on/{trigger.value}", f"on.{trigger.value}", lambda what=trigger: card(what), methods=["POST"]
-        )
-    for action in Action:
-        app.add_url_rule(f"/do/{action.value}", f"do.{action.value}", lambda what=action: card(what), methods=["POST"])
+def _card_routes(app: Flask, door: CardDoor, ports: Ports) -> None:
+    for path, endpoint in ENDPOINTS.items():
+        app.add_url_rule(path, endpoint, methods=["POST"])
+    app.wsgi_app = CardRequests(app.wsgi_app, door, ports.new_id)  # type: ignore[method-assign] # how Flask wants it wrapped
 
 
 def _telephony_routes(app: Flask, door: TelephonyDoor) -> None:

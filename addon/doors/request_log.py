@@ -12,22 +12,28 @@ from contract.log_lines import TRACE, trace_of
 log = logging.getLogger("addon.requests")
 
 
+def begun(trace: str) -> None:
+    """Note the trace id of a request (`X-Cloud-Trace-Context`) for the lines that it will write."""
+    TRACE.set(trace_of(trace) if trace else "")
+
+
+def answered(route: str, status: int, began: float) -> None:
+    """Write the line of a request that began at `began` (`time.perf_counter`)."""
+    if log.isEnabledFor(logging.INFO):
+        spent = round((time.perf_counter() - began) * 1000, 1)
+        log.info("answered", extra={"route": route, "status": status, "milliseconds": spent})
+
+
 def register(app: Flask) -> None:
-    """Note each request's beginning and its trace id (X-Cloud-Trace-Context), and write its line when it is answered."""
+    """Log every request that Flask answers."""
 
-    def begun() -> None:
+    def before() -> None:
         g.began = time.perf_counter()
-        TRACE.set(trace_of(request.headers.get("X-Cloud-Trace-Context", "")))
+        begun(request.headers.get("X-Cloud-Trace-Context", ""))
 
-    def answered(response: Response) -> Response:
-        if log.isEnabledFor(logging.INFO):
-            facts = {
-                "route": request.endpoint or "(no route)",
-                "status": response.status_code,
-                "milliseconds": round((time.perf_counter() - g.began) * 1000, 1),
-            }
-            log.info("answered", extra=facts)
+    def after(response: Response) -> Response:
+        answered(request.endpoint or "(no route)", response.status_code, g.began)
         return response
 
-    app.before_request(begun)
-    app.after_request(answered)
+    app.before_request(before)
+    app.after_request(after)
