@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from addon.domain.call_record import CallRecord
 from addon.domain.dialing import LIMITS, DialPlan, Verdict
@@ -123,8 +122,10 @@ def _who(
 ) -> Section:
     if person is not None:
         source = sentence(texts.html(f"source.{person.source.value}")) if person.source else ""
-        known = DecoratedText(escaped(person.email or person.name or asked), source, icon="EMAIL")
-        return section(replace(known, icon="PERSON") if not person.email else known)
+        known = DecoratedText(
+            escaped(person.email or person.name or asked), source, icon="EMAIL" if person.email else "PERSON"
+        )
+        return section(known)
     first = choices[0][0].e164 if choices else ""
     filled = {"email": plain(asked, 200), "name": plain(name), "number": first}
     add = Button(texts.t("contact.add"), Do(Action.SHOW_ADD_CONTACT, filled))

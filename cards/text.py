@@ -88,6 +88,7 @@ class Texts:
         language = locale.replace("_", "-").split("-")[0].lower()
         self.language = language if language in LANGUAGES else "en"
         self._words = CATALOGUES[self.language]
+        self._today: tuple[float, int] | None = None
         self._zone: tzinfo = UTC
         try:
             self._zone = ZoneInfo(zone)
@@ -97,12 +98,12 @@ class Texts:
     def t(self, key: str, **values: object) -> str:
         """Plain text for titles and notifications; untrusted values are made visible text, `region` a country's name."""
         words = self._words[key]
-        return words.format(**{k: plain(self._spelled(k, v)) for k, v in values.items()}) if values else words
+        return words.format_map({k: plain(self._spelled(k, v)) for k, v in values.items()}) if values else words
 
     def html(self, key: str, **values: object) -> str:
         """Text for the fields where Google reads tags; values are escaped, the catalogue's own tags stay."""
         words = self._words[key]
-        return words.format(**{k: escaped(self._spelled(k, v)) for k, v in values.items()}) if values else words
+        return words.format_map({k: escaped(self._spelled(k, v)) for k, v in values.items()}) if values else words
 
     def _spelled(self, name: str, value: object) -> str:
         return self.region(str(value)) if name == "region" else str(value)
@@ -131,7 +132,9 @@ class Texts:
         return self._day(self._moment(at), now)
 
     def _day(self, moment: datetime, now: float) -> str:
-        days = (self._moment(now).date() - moment.date()).days
+        if self._today is None or self._today[0] != now:
+            self._today = now, self._moment(now).toordinal()
+        days = self._today[1] - moment.toordinal()
         return self._words["today" if days == 0 else "yesterday"] if days in (0, 1) else self._date(moment)
 
     def when(self, at: float, *, now: float) -> str:

@@ -1,42 +1,46 @@
-"""Google's widgets under Google's names (google.apps.card.v1); values, spelled for the wire by `envelope`."""
+"""Google's widgets under Google's names (google.apps.card.v1); values, spelled for the wire by `envelope`.
+
+Named tuples, since a card is made of dozens: one costs a quarter of a frozen dataclass. Two of different kinds are never
+compared, and `Divider`, which would be an empty tuple and false, is none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from cards.surface import Action, Page
 
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Do:
+
+class Do(NamedTuple):
     """A click that our add-on handles; `dynamic` answers with a link that the host opens at the click."""
 
     action: Action
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = NO_PARAMS
     dynamic: bool = False
     keep_input: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(NamedTuple):
     """A click that opens one of our pages; `reload` refreshes the sidebar when that window closes."""
 
     page: Page
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = NO_PARAMS
     overlay: bool = False
     reload: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTel:
+class OpenTel(NamedTuple):
     """A click that hands the number to the device's own dialler."""
 
     e164: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A click that opens an https page of ours."""
 
     url: str
@@ -45,8 +49,7 @@ class Link:
 OnClick = Do | Open | OpenTel | Link
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(NamedTuple):
     """`primary` colours it, `danger` in red; at most one per card. Without text it is an icon that `alt` names."""
 
     text: str
@@ -58,15 +61,13 @@ class Button:
     alt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TextParagraph:
+class TextParagraph(NamedTuple):
     """Text with Google's tags."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchControl:
+class SwitchControl(NamedTuple):
     """On/off inside a DecoratedText."""
 
     name: str
@@ -74,8 +75,7 @@ class SwitchControl:
     value: str = "on"
 
 
-@dataclass(frozen=True, slots=True)
-class DecoratedText:
+class DecoratedText(NamedTuple):
     """A row: `top`, `text` and `bottom` may hold Google's tags and must be escaped by the card.
 
     `icon` is a known icon of Google (PHONE) or, in lower case, one of ours (web/icons).
@@ -92,15 +92,13 @@ class DecoratedText:
     switch: SwitchControl | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ButtonList:
+class ButtonList(NamedTuple):
     """Buttons in one row."""
 
     buttons: tuple[Button, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One item of a selection."""
 
     text: str
@@ -108,8 +106,7 @@ class Choice:
     selected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SelectionInput:
+class SelectionInput(NamedTuple):
     """`kind` is DROPDOWN, RADIO_BUTTON or CHECK_BOX."""
 
     name: str
@@ -118,8 +115,7 @@ class SelectionInput:
     kind: str = "DROPDOWN"
 
 
-@dataclass(frozen=True, slots=True)
-class TextInput:
+class TextInput(NamedTuple):
     """One line of text."""
 
     name: str
@@ -137,8 +133,7 @@ class Divider:
 Widget = TextParagraph | DecoratedText | ButtonList | SelectionInput | TextInput | Divider
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """`shown` widgets stay visible when the section is collapsible; 0 makes it not collapsible."""
 
     widgets: tuple[Widget, ...]
@@ -146,8 +141,7 @@ class Section:
     shown: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(NamedTuple):
     """`title` and `subtitle` are plain text; `footer` is the one fixed button."""
 
     name: str

@@ -120,24 +120,42 @@ def _reader(kind: Any) -> Reader:
     return {float: _float, str: _text}.get(kind) or _exactly(kind)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Shape:
+    """How an object with all fields of a dataclass is read: its values in order; texts, when several, are looked at together."""
+
+    readers: Mapping[str, Reader]
+    values: Callable[[Any], Any]
+    texts: Callable[[Any], tuple[str, ...]] | None
+    others: tuple[tuple[int, Reader], ...]
+
+
 @functools.cache
-def _fields(kind: type[Any]) -> tuple[dict[str, Reader], tuple[Reader, ...], Reader]:
-    """The readers by name and in order, and what picks all values in that order or raises KeyError."""
+def _shape(kind: type[Any]) -> _Shape:
     hints = typing.get_type_hints(kind)
     readers = {f.name: _reader(hints[f.name]) for f in dataclasses.fields(kind)}
-    pick = operator.itemgetter(*readers) if len(readers) > 1 else lambda value: [value[name] for name in readers]
-    return readers, tuple(readers.values()), pick
+    values = operator.itemgetter(*readers) if len(readers) > 1 else lambda value: [value[name] for name in readers]
+    names = [name for name, read in readers.items() if read is _text]
+    texts = operator.itemgetter(*names) if len(names) > 1 else None
+    others = tuple((at, read) for at, read in enumerate(readers.values()) if texts is None or read is not _text)
+    return _Shape(readers, values, texts, others)
 
 
 def _dataclass(kind: type[T], value: Any) -> T:
     if not isinstance(value, dict):
         raise BadWire(f"{kind.__name__} is not an object")
-    readers, in_order, pick = _fields(typing.cast(Any, kind))
+    shape = _shape(typing.cast(Any, kind))
     try:
-        values = pick(value)
+        values = list(shape.values(value))
     except KeyError:  # an older message has fewer fields
-        return kind(**{name: read(value[name]) for name, read in readers.items() if name in value})
-    return kind(*[read(item) for read, item in zip(in_order, values, strict=True)])
+        return kind(**{name: read(value[name]) for name, read in shape.readers.items() if name in value})
+    if shape.texts is not None:
+        together = "".join(shape.texts(value))  # TypeError where one is no text
+        if not together.isascii():
+            _check_text(together)
+    for at, read in shape.others:
+        values[at] = read(values[at])
+    return kind(*values)
 
 
 def to_plain(value: Any) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
+
 from addon.adapters.document_rules import MAX_PAGE, check_expiry, check_path, encode
 from addon.adapters.sqlite_queries import IN_ORDER, index_sql, select
 from addon.ports import indexes
@@ -24,6 +26,13 @@ CREATE TABLE IF NOT EXISTS documents (
   path TEXT PRIMARY KEY, parent TEXT NOT NULL, collection TEXT NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID
 """
+
+
+def _bodies(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:  # NaN and Infinity, which Firestore keeps and JSON does not know
+        return json.loads(text)
 
 
 def _row(row: tuple[str, str]) -> Document:
@@ -102,7 +111,7 @@ class SqliteDocuments:
             rows = self._open().execute(sql, tuple(values)).fetchall()
         except sqlite3.Error as error:
             raise Away(str(error)) from error
-        bodies = json.loads(f"[{','.join([body for _, body in rows])}]")
+        bodies = _bodies(f"[{','.join([body for _, body in rows])}]")
         return [Document(path, body) for (path, _), body in zip(rows, bodies, strict=True)]
 
     def get(self, path: str) -> Document | None:

@@ -74,7 +74,7 @@ class DialPlan:
     @property
     def may_call(self) -> bool:
         """Whether the call may be placed."""
-        return self.verdict in {Verdict.ALLOWED, Verdict.EMERGENCY}
+        return self.verdict is Verdict.ALLOWED or self.verdict is Verdict.EMERGENCY
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,10 @@ MIN_DIGITS_TO_COMPARE = 7
 
 def _canonical(number: FoundNumber, known: set[str]) -> FoundNumber:
     """A number that no plan could place, placed by the one E.164 number that ends in its digits."""
+    if number.e164.startswith("+"):
+        return number
     digits = "".join(c for c in number.e164 if c.isdigit()).lstrip("0")
-    if number.e164.startswith("+") or len(digits) < MIN_DIGITS_TO_COMPARE:
+    if len(digits) < MIN_DIGITS_TO_COMPARE:
         return number
     same = [e164 for e164 in known if e164.endswith(digits)]
     return replace(number, e164=same[0]) if len(same) == 1 else number

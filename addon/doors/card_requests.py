@@ -10,8 +10,9 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wsgi import get_input_stream
@@ -25,19 +26,25 @@ from cards.surface import Action, Trigger
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-ENCODER = json.JSONEncoder(check_circular=False, separators=(",", ":"))
 # Route by path: `/on/{trigger}` and `/do/{action}`.
 ROUTES: Mapping[str, Trigger | Action] = {
     **{f"/on/{trigger.value}": trigger for trigger in Trigger},
     **{f"/do/{action.value}": action for action in Action},
 }
 ENDPOINTS: Mapping[str, str] = {path: path[1:].replace("/", ".") for path in ROUTES}
-_STATUS = {code: f"{code} {HTTP_STATUS_CODES[code].upper()}" for code in (200, 400, 401, 408, 413, 500)}
+_STATUS = {code: f"{code} {HTTP_STATUS_CODES[code].upper()}" for code in (200, 400, 401, 413, 500)}
 _REFUSED = {
-    400: '{"error":"the body is not a JSON event"}',
-    413: '{"error":"the body is larger than an event can be"}',
+    400: b'{"error":"the body is not a JSON event"}',
+    413: b'{"error":"the body is larger than an event can be"}',
 }
 log = logging.getLogger("addon.requests")
+
+
+def _json(answer: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # half a surrogate pair, typed into a form that is shown again: JSON can spell it, UTF-8 cannot
+        return json.dumps(answer).encode()
 
 
 def _body(environ: WSGIEnvironment) -> bytes:
@@ -62,18 +69,17 @@ class CardRequests:
             return self._app(environ, start_response)
         began = time.perf_counter()
         begun(environ.get("HTTP_X_CLOUD_TRACE_CONTEXT", ""))
-        status, text = self._answer(what, path, environ)
-        answer = text.encode()
+        status, answer = self._answer(what, path, environ)
         answered(ENDPOINTS[path], status, began)
         start_response(_STATUS[status], [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
         return [answer]
 
-    def _answer(self, what: Trigger | Action, path: str, environ: WSGIEnvironment) -> tuple[int, str]:
+    def _answer(self, what: Trigger | Action, path: str, environ: WSGIEnvironment) -> tuple[int, bytes]:
         try:
             body = _body(environ)
-            return 200, ENCODER.encode(self._door.answer(what, environ.get("HTTP_AUTHORIZATION", ""), body))
+            return 200, _json(self._door.answer(what, environ.get("HTTP_AUTHORIZATION", ""), body))
         except NotGoogle:
-            return 401, "{}"
+            return 401, b"{}"
         except BadBody:
             return 400, _REFUSED[400]
         except HTTPException as error:
@@ -82,4 +88,4 @@ class CardRequests:
         except Exception as error:  # the outermost edge: a failure of ours is logged by its place and a code
             event = self._new_id()[:8]
             log.error("a request failed", extra={"event_id": event, "target": ENDPOINTS[path], "where": where(error)})
-            return 500, ENCODER.encode({"error": {"kind": "our-error", "event": event}})
+            return 500, _json({"error": {"kind": "our-error", "event": event}})
