@@ -90,7 +90,7 @@ def stand_ins(pem: bytes) -> None:
     async def certs(_request: web.Request) -> web.Response:
         return web.json_response(issuer.jwks(), headers={"Cache-Control": "public, max-age=20000"})
 
-    application.add_routes([web.get("/presence/acme/alice", presence), web.get("/certs", certs)])
+    application.add_routes([web.get("/presence/acme/{user}", presence), web.get("/certs", certs)])
     door = socket.create_server(("127.0.0.1", 0))
     web.run_app(
         application, sock=door, print=lambda _line: print(door.getsockname()[1], flush=True), access_log=None

@@ -13,13 +13,14 @@ pytestmark = pytest.mark.loopback
 ROOT = Path(__file__).parents[2]
 SMALL = {
     "bridge": ("--calls", "1", "--load", "2", "--seconds", "0.5", "--rounds", "1"),
+    "card_load": ("--rate", "50", "--seconds", "2"),
     "person_card": ("--rounds", "2", "--batch", "1"),
     "sip_setup": ("--calls", "5", "--rounds", "1"),
 }
 
 
-def printed(name: str) -> str:
-    command = [sys.executable, "-m", f"bench.{name}", *SMALL[name]]
+def printed(name: str, *given: str) -> str:
+    command = [sys.executable, "-m", f"bench.{name}", *(given or SMALL[name])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -44,6 +45,21 @@ def test_the_card_is_compared_warm_and_cold_and_reads_three_times() -> None:
     assert len(cards) == 4
     for ours, bare, ratio, _calm, cold, reads, size in cards:
         assert ours > 0 and bare > 0 and ratio > 1 and cold > ours and reads == 3 and size > 2000
+
+
+# How long the slowest of a hundred may take on a busy machine, and what is asked of a usual one.
+PATIENT_MS, AIM_MS = 10_000.0, 300.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "limit_ms"), [(50, 2, PATIENT_MS), pytest.param(200, 30, AIM_MS, marks=pytest.mark.long)]
+)
+def test_cards_at_a_steady_rate_are_all_answered_and_read_little(rate: int, seconds: int, limit_ms: float) -> None:
+    text = printed("card_load", "--rate", str(rate), "--seconds", str(seconds))
+    print(text)
+    (said, cards, median, p99, longest, reads, failed, other) = rows(text)[""]
+    assert (said, cards) == (rate, rate * seconds) and (failed, other) == (0, 0)
+    assert 0 < median <= p99 <= longest and p99 <= limit_ms and 2 <= reads <= 6
 
 
 def test_every_packet_is_stamped_and_none_goes_astray() -> None:
