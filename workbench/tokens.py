@@ -50,6 +50,12 @@ def _signer(pem: bytes, kid: str) -> crypt.RSASigner:
     return crypt.RSASigner.from_string(pem, key_id=kid)
 
 
+@cache
+def _public_pem(pem: bytes) -> bytes:
+    key = serialization.load_pem_private_key(pem, password=None)
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """Signs RS256 tokens with one key; `issuer` is the `iss` claim."""
@@ -116,12 +122,8 @@ class Issuer:
         return self.sign({"aud": _MESSAGE, "sub": player.sub, "message": message}, now=now)
 
     def _opened(self, token: str, audience: str) -> dict[str, Any] | None:
-        key = serialization.load_pem_private_key(self.pem, password=None)
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
         try:
-            return dict(jwt.decode(token, certs=public, audience=audience))
+            return dict(jwt.decode(token, certs=_public_pem(self.pem), audience=audience))
         except ValueError:
             return None
 
