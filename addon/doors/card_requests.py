@@ -40,10 +40,11 @@ _REFUSED = {
 log = logging.getLogger("addon.requests")
 
 
-def _json(answer: Mapping[str, Any]) -> bytes:
+def written(answer: Mapping[str, Any]) -> bytes:
+    """The answer as JSON; half a surrogate pair, which an event can spell and UTF-8 cannot, stays spelled."""
     try:
         return orjson.dumps(answer)
-    except TypeError:  # half a surrogate pair, typed into a form that is shown again: JSON can spell it, UTF-8 cannot
+    except TypeError:
         return json.dumps(answer).encode()
 
 
@@ -77,7 +78,7 @@ class CardRequests:
     def _answer(self, what: Trigger | Action, path: str, environ: WSGIEnvironment) -> tuple[int, bytes]:
         try:
             body = _body(environ)
-            return 200, _json(self._door.answer(what, environ.get("HTTP_AUTHORIZATION", ""), body))
+            return 200, written(self._door.answer(what, environ.get("HTTP_AUTHORIZATION", ""), body))
         except NotGoogle:
             return 401, b"{}"
         except BadBody:
@@ -88,4 +89,4 @@ class CardRequests:
         except Exception as error:  # the outermost edge: a failure of ours is logged by its place and a code
             event = self._new_id()[:8]
             log.error("a request failed", extra={"event_id": event, "target": ENDPOINTS[path], "where": where(error)})
-            return 500, _json({"error": {"kind": "our-error", "event": event}})
+            return 500, written({"error": {"kind": "our-error", "event": event}})

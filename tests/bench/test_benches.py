@@ -59,7 +59,7 @@ def test_cards_at_a_steady_rate_are_all_answered_and_read_little(rate: int, seco
     print(text)
     (said, cards, median, p99, longest, reads, failed, other) = rows(text)[""]
     assert (said, cards) == (rate, rate * seconds) and (failed, other) == (0, 0)
-    assert 0 < median <= p99 <= longest and p99 <= limit_ms and 2 <= reads <= 6
+    assert 0 < median <= p99 <= longest and p99 <= limit_ms and 1 <= reads <= 6
 
 
 def test_every_packet_is_stamped_and_none_goes_astray() -> None:
