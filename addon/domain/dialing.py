@@ -10,7 +10,7 @@ import phonenumbers
 
 from addon.domain.consent import RECORDING_TEXT_VERSION, Consent, is_granted
 from addon.domain.places import is_emergency, is_premium, notice_language
-from addon.domain.spelling import digits_of, public_number
+from addon.domain.spelling import digits_of, kind_and_region, public_number
 from addon.domain.tenant import Settings, Tenant, User
 from contract.calls import Device, RecordingPlan, RecordingRule
 
@@ -113,11 +113,12 @@ def _number(digits: str, region: str) -> _Number | None:
     number = public_number(digits, region) if digits else None
     if number is None:
         return None
+    kind, home = kind_and_region(number)
     return _Number(
         phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
         phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
-        phonenumbers.region_code_for_number(number) or "",
-        phonenumbers.number_type(number),
+        home,
+        kind,
     )
 
 

@@ -37,10 +37,21 @@ def digits_of(to: str) -> str:
     return text if _PLAIN.fullmatch(text) else ""
 
 
+def _is_example(number: phonenumbers.PhoneNumber) -> bool:
+    """Whether it is one of Ofcom's mobile numbers for drama, 07700 900000 to 900999, that no numbering plan lists."""
+    return number.country_code == 44 and 7700900000 <= (number.national_number or 0) <= 7700900999
+
+
 def is_public(number: phonenumbers.PhoneNumber) -> bool:
-    """Whether a numbering plan knows the number; Ofcom's mobile range for examples, 07700 900000 to 900999, counts."""
-    example = number.country_code == 44 and 7700900000 <= (number.national_number or 0) <= 7700900999
-    return example or bool(phonenumbers.is_valid_number(number))
+    """Whether a numbering plan knows the number; Ofcom's mobile numbers for drama count."""
+    return _is_example(number) or bool(phonenumbers.is_valid_number(number))
+
+
+def kind_and_region(number: phonenumbers.PhoneNumber) -> tuple[int, str]:
+    """The `PhoneNumberType` and country (ISO 3166, "" for none) of a public number; Ofcom's are British mobiles."""
+    if _is_example(number):
+        return phonenumbers.PhoneNumberType.MOBILE, "GB"
+    return phonenumbers.number_type(number), phonenumbers.region_code_for_number(number) or ""
 
 
 def _valid(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:

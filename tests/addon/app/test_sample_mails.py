@@ -80,6 +80,29 @@ def rows(node: Any) -> Iterator[str]:
             yield from rows(item)
 
 
+def reasons(node: Any) -> Iterator[str]:
+    """What stands below each number of a card."""
+    if isinstance(node, dict):
+        shown = node.get("decoratedText", {})
+        if shown.get("startIcon", {}).get("knownIcon") == "PHONE" and "+" in shown["text"]:
+            yield shown.get("bottomLabel", "")
+        for value in node.values():
+            yield from reasons(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from reasons(item)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_both_british_numbers_say_that_their_country_is_not_allowed(tmp_path: Path, reader: str) -> None:
+    mail = next(mail for mail in mails.load_mails().values() if mail.mime["Subject"] == "Lunch on Wednesday?")
+    house = House(tmp_path, mail=Samples(mail, contacts=False))
+    player = PLAYERS[reader]
+    house.tenancy.put(Tenant(TenantId(player.tenant), player.tenant, (player.hd,), region=TENANTS[player.tenant][2]))
+    said = list(reasons(house.post("/on/gmail.message", house.event(reader)).json))
+    assert len(said) == 2 and len(set(said)) == 1 and "(United Kingdom)" in said[0]
+
+
 @pytest.mark.parametrize("contacts", [False, True], ids=["strangers", "contacts"])
 @pytest.mark.parametrize("reader", READERS)
 def test_the_numbers_of_every_sample_mail(tmp_path: Path, reader: str, contacts: bool) -> None:

@@ -217,3 +217,12 @@ def test_retention_never_exceeds_the_tenants_maximum() -> None:
 )  # fmt: skip
 def test_ofcoms_mobile_numbers_for_examples_are_numbers(digits: str, region: str, known: bool) -> None:
     assert (public_number(digits, region) is not None) is known
+
+
+def test_ofcoms_mobile_numbers_for_examples_have_the_verdict_of_other_british_mobiles() -> None:
+    for tenant in (TENANT, replace(TENANT, allowed_regions=("GB",)), replace(TENANT, region="GB")):
+        example, other = plan("+447700900123", tenant=tenant), plan("+447400123456", tenant=tenant)
+        said = (example.verdict, example.cost_class, example.region, example.recording)
+        assert said == (other.verdict, other.cost_class, other.region, other.recording)
+        assert example.region == "GB"
+    assert plan("+447700900123").verdict is Verdict.COUNTRY_NOT_ALLOWED
