@@ -15,6 +15,7 @@ from phonenumbers import Leniency, PhoneNumberFormat, PhoneNumberMatcher
 from addon.domain.national_shapes import ascii_digits, is_international
 from addon.domain.number_context import is_something_else, label_of
 from addon.domain.number_country import MIN_DIGITS, Evidence, of_line
+from addon.domain.number_place import in_city
 from addon.domain.people import FoundNumber, Source
 from addon.domain.spelling import is_public
 
@@ -47,7 +48,10 @@ _NEVER = re.compile(
     r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
 )
 _MEXICAN_ONE = re.compile(r"\+52[ -]?1[ -]?(?=\d{2,3}[ -]?\d{3,4}[ -]?\d{4})")
-_EXIT_CODE = re.compile(r"(?<![\d+./-])(?<!\d[ (])(?:00|0011|001(?=[ -]\d{3}\b))(?=[ -]?[1-9](?:[ ().-]*\d){6})")
+# An Ecuadorian invoice, 001-002-000123456, begins like a call abroad; no area code begins with 0 or 1.
+_EXIT_CODE = re.compile(
+    r"(?<![\d+./-])(?<!\d[ (])(?!0\d\d-[01]\d\d-\d{4,9}\b)(?:00|0011|001(?=[ -]\d{3}\b))(?=[ -]?[1-9](?:[ ().-]*\d){6})"
+)
 _BARE_COUNTRY = re.compile(r"(^|[:\s])\(?(593(?=[ -]?\d)|(?:57|52|54|55|44|49|51|56)(?=[ -]))[ -]?(?=\d{1,2}\)[ -]?\d)")
 _OLD_MEXICAN_TRUNK = re.compile(r"(?<![\d+])(?:044|045|01)[ -]?(?=\(?\d{2,3}\)?[ -]\d{3,4}[ -]\d{4}\b)")
 _CODE_IN_PARENS = re.compile(r"(\+\d{1,3})\)(?=\()")
@@ -71,6 +75,8 @@ _LAST_DIGITS = re.compile(r"(?<=\d{4})(?:\s?/\s?\d{1,2})+$")  # "02 234 5678 / 7
 _SAME_AREA = re.compile(
     r"\s?(?:/|,|\b(?:y|e|o|ou|and|und|et|&)\b)\s?(\d{3,4}[ .-]\d{4})(?![-\d]|[ .]\d)"
 )  # "290-3311 / 290-3312"
+_YEAR = re.compile(r"(?:19|20)\d\d$")
+_SAME_GROUP = re.compile(r"\s?/\s?(\d{3,4})(?!\d|[-.,]\d|/\d{1,3}\b|\s?%)")  # "2555-1234/1235"
 _CUTS = tuple(map(re.compile, (r"\s+[-/]\s+|\s{2,}", r"\s*/\s*", r"(?<=\d{7})\s(?=\(?0)")))
 
 Span = tuple[int, int, str | None]
@@ -128,8 +134,10 @@ def _blank(line: str) -> str:
     return " " + _BARE_COUNTRY.sub(r"\1+\2 ", _NEVER.sub(lambda m: "~" * len(m.group()), line))
 
 
-def _plausible(line: str, start: int, end: int, written: str) -> bool:
-    before, after = line[:start], line[end:]
+def _plausible(line: str, start: int, end: int) -> bool:
+    """Whether digits, as the mail has them, stand where a telephone number would."""
+    start = end - len(line[start:end].lstrip(" "))
+    before, written, after = line[:start], line[start:end], line[end:]
     if is_something_else(before, after, written):
         return False
     before = before.rstrip("*_")
@@ -145,6 +153,9 @@ def _countries(text: str, at: int, evidence: Evidence) -> list[Span]:
     for run in _RUN.finditer(text):
         if not text[: run.start()].rstrip(" (").endswith("+"):
             end = run.start() + len(_LAST_DIGITS.sub("", run.group()))
+            if in_city(text[: run.start()], text[run.start() : run.end()], text[run.end() :]):
+                found.append((run.start(), run.end(), None))
+                continue
             found += _spans(text, run.start(), end, at, evidence)
     return found
 
@@ -181,6 +192,10 @@ def _matches(text: str, spans: list[Span], home: str) -> Iterator[tuple[int, int
             own = next((span for span in spans if span[0] < match.end and match.start < span[1]), None)
             if match.raw_string.startswith(("+", "(+")) or (own is not None and own[2] == region):
                 yield match.start, match.end, match.raw_string, match.number
+    for start, end, country in spans:
+        if not country and (e164 := in_city(text[:start], text[start:end], text[end:])):
+            start += len(text[start:end]) - len(text[start:end].lstrip("("))
+            yield start, end, text[start:end], phonenumbers.parse(e164)
     for example in _EXAMPLES.finditer(text):
         if example.group().startswith("+") or any(a <= example.start() < b and c == "GB" for a, b, c in spans):
             yield example.start(), example.end(), example.group(), phonenumbers.parse(example.group(), "GB")
@@ -190,10 +205,10 @@ def _in_line(text: str, at: int, source: Source, evidence: Evidence) -> Iterator
     if not _RUN.search(text):
         return
     spans = _countries(text, at, evidence)
-    text = _with_codes(text, spans)
+    plain, text = text, _with_codes(text, spans)
     end_of_last = 0
     for start, end, written, number in sorted(_matches(text, spans, evidence.home), key=lambda found: found[:2]):
-        if start >= end_of_last and _plausible(text, start, end, written):
+        if start >= end_of_last and _plausible(plain, start, end):
             end_of_last = end
             first = _found(number, written, text[:start], text[end:], source)
             yield first
@@ -202,13 +217,18 @@ def _in_line(text: str, at: int, source: Source, evidence: Evidence) -> Iterator
 
 def _same_area(first: FoundNumber, text: str, end: int) -> Iterator[FoundNumber]:
     """The second line behind a number, written without the area code that both have."""
-    second = _SAME_AREA.match(text, end)
-    if second is None or not first.shown.endswith(first.e164[-4:]):
+    if not first.shown.endswith(first.e164[-4:]):
         return
-    local = "".join(c for c in second[1] if c.isdigit())
-    number = phonenumbers.parse(first.e164[: -len(local)] + local)
-    if is_public(number) and len(local) < len(str(number.national_number)):
-        yield replace(_found(number, second[1], "", text[second.end() :], first.source), label=first.label)
+    last_group = re.findall(r"\d+", first.shown)[-1]
+    while second := _SAME_AREA.match(text, end) or _SAME_GROUP.match(text, end):
+        end = second.end()
+        local = "".join(c for c in second[1] if c.isdigit())
+        is_group = local == second[1]
+        if is_group and (len(local) != len(last_group) or (_YEAR.match(local) and local[:2] != last_group[:2])):
+            return
+        number = phonenumbers.parse(first.e164[: -len(local)] + local)
+        if is_public(number) and len(local) < len(str(number.national_number)):
+            yield replace(_found(number, second[1], "", text[end:], first.source), label=first.label)
 
 
 def _dialled(number: phonenumbers.PhoneNumber, label: str) -> str:

@@ -9,7 +9,7 @@ _OTHER = re.compile(
     r"\b(?:ruc|r\.u\.c|c\.?i|c[ée]dula|nit|c\.?c|dni|rut|curp|rfc|cuit|cuil|cbu|cvu|clabe|cnpj|cpf|rg|ssn|ein|nhs|utr|npi|mrn|vin|"
     r"imei|tax id|vat|p\.? ?iva|partita iva|codice fiscale|cod\.? fisc|siren|siret|rcs|tva|nif|cif|ust-?id(?:nr)?|hrb|mpan|cus|doc|documento?|reg(?:istered|istro)?\.? (?:no|in)|"
     r"invoice|inv|factura|fatura|nota fiscal|nota|recibo|receipt|boleta|boleto|comprobante|comprovante|cup[óo]n|cupom|coupon|voucher|"
-    r"(?<!to )order|pedido|orden|oc|bestellung|tracking|gu[ií]a|rastreo|rastreio|sendungsverfolgung|env[íi]o|shipment|awb|remito|"
+    r"(?<!to )order|(?<!zum )auftrag|pedido|orden|oc|bestellung|tracking|gu[ií]a|rastreo|rastreio|sendungsverfolgung|env[íi]o|shipment|awb|remito|"
     r"ticket|turno|case|caso|chamado|incident|tr[áa]mite|solicitud|solicita[çc][ãa]o|petici[óo]n|pqr|application|docket|"
     r"account|acct|aba|cuenta|conta|kto|konto|sort code|routing|ag\.|iban|bic|swift|blz|tarjeta|cart[ãa]o|card|karte|cheque|check|scheck|"
     r"loan|mortgage|pr[ée]stamo|empr[ée]stimo|cr[ée]dito|dep[óo]sito|transaction|transacci[óo]n|transa[çc][ãa]o|operaci[óo]n|opera[çc][ãa]o|"
@@ -57,6 +57,14 @@ _UNIT = re.compile(
     r"\s?(?:dollars?|d[óo]lares|pesos|reais|euros?|pounds|units?|unidades|unid|piezas|stück|kwh|kg|km|m2|%|bytes|items)\b",
     re.IGNORECASE,
 )
+# Things that are counted, behind a block of digits without blanks; a count does not begin with 0.
+_COUNTED = re.compile(
+    r"\s(?:rows?|records?|lines|users?|customers|items?|units?|entries|events|requests|hits|views|clicks|downloads|"
+    r"zeilen|datens[äa]tze|eintr[äa]ge|nutzer|benutzer|kunden|filas|registros|l[íi]neas|usuarios|clientes|unidades|art[íi]culos|"
+    r"linhas|usu[áa]rios|itens|lignes|utilisateurs|righe|utenti)\b",
+    re.IGNORECASE,
+)
+_BLOCK = re.compile(r"[1-9]\d+", re.ASCII)
 NEAR_WORDS = 4
 MAX_LABEL_CHARS = 200
 
@@ -95,7 +103,7 @@ def is_something_else(before: str, after: str, written: str) -> bool:
     """
     if written.startswith("+"):
         return False
-    if _UNIT.match(after):
+    if _UNIT.match(after) or (_BLOCK.fullmatch(written) and _COUNTED.match(after)):
         return True
     head = before[-120:]
     signed = bool(_SIGN.search(head))

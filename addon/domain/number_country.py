@@ -8,7 +8,6 @@ whose readings in two countries are about as likely is given to neither.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS
 
 from addon.domain.country_words import LANGUAGE_REGIONS, LANGUAGES_OF, MORE_SPEAKERS, PHRASES, Points
 from addon.domain.national_shapes import LISTED, ascii_digits, fit, is_assigned
+from addon.domain.number_place import folded, place_behind
 
 # Points. The reader's country leads; an address or a code near by outweighs it, a label at the number decides.
 HOME, SENDER, KNOWN, CODE, SITE, FLAG, LABEL = 3.0, 3.5, 3.0, 5.0, 2.5, 5.0, 12.0
@@ -42,7 +42,6 @@ _LETTERS = {"ñ": ("es",), "¿": ("es",), "¡": ("es",), "ã": ("pt",), "õ": ("
             "ú": ("es", "pt"), "í": ("es", "pt"), "ó": ("es", "pt"), "á": ("es", "pt"), "ç": ("pt", "fr"), "ê": ("pt", "fr"), "è": ("fr", "it"), "ù": ("fr", "it")}  # fmt: skip
 _WORD = re.compile(r"[a-z]+")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
-_MARKS = re.compile(r"[\u0300-\u036f]")
 _SHAPES = re.compile(
     r"(?P<GB>\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b)|(?P<BR>\b\d{5}-\d{3}\b(?!-)|R\$ ?\d)|(?P<US>\b[A-Z]{2},? \d{5}(?:-\d{4})?\b(?! [A-Z][a-z])|\b[ECP][SD]?T\b)"
     r"|(?P<AR>\b[A-HJ-NP-Z]\d{4}[A-Z]{3}\b)|(?P<CO>\b(?i:cra|carrera|calle|cll|cl|kr|av|diagonal|transversal|dg|tv)\.? ?\d+ ?[A-Z]?\w? ?(?:#|[Nn]o\.?|[Nn]°) ?\d+)"
@@ -67,19 +66,14 @@ _PARENS = re.compile(
 )
 _TOLL_FREE = re.compile(r"1[-. ]?\(?8(?:00|88|77|66|55|44|33)\)?[-. ]?\d{3}[-. ]?\d{4}")
 
-_SEPARATOR = re.compile(r"[|·;•/]\s|(?:\d[ ().-]{0,2}){7,}")
+_SEPARATOR = re.compile(r"[|·;•/]\s|(?:\d[ ().-]{0,2}){6,}\d")
+# What stands behind the number before, in its brackets: "..., Colombia)", "... (CABA)".
+_OF_THE_LAST = re.compile(r"^(?:[^()\d]{0,40}\)|\s{0,2}\([^()\d]{0,40}\)(?!\s{0,2}$))")
 _CAPITALS = re.compile(r"\b(USA?|U\.S\.|UK|U\.K\.)(?![\w$])")
 NAMED_AT, NAMED_BEFORE = 8.0, 4.0
 NAMED_CHARS, NAMED_WORDS, NAME, LABEL_CHARS = 80, 4, 2.0, 16
 
 Weights = dict[str, float]
-
-
-def folded(text: str) -> str:
-    """Lower case without accents, for words."""
-    if text.isascii():
-        return text.lower()
-    return _MARKS.sub("", unicodedata.normalize("NFD", text.casefold()))
 
 
 def _flag(letters: str) -> str:
@@ -179,7 +173,7 @@ def _label(before: str, after: str) -> str:
 def _named_before(before: str) -> Weights:
     """Places named between the last separator or number of the line and the digits: `Büro Zürich: `, `US office `."""
     part = before[-NAMED_CHARS:]
-    part = part[max((m.end() for m in _SEPARATOR.finditer(part)), default=0) :]
+    part = _OF_THE_LAST.sub("", part[max((m.end() for m in _SEPARATOR.finditer(part)), default=0) :])
     words = _WORD.findall(folded(part))
     named: Weights = {}
     for points, some in ((NAMED_AT, words[-NAMED_WORDS:]), (NAMED_BEFORE, words)):
@@ -191,6 +185,19 @@ def _named_before(before: str) -> Weights:
         named.setdefault(shape.lastgroup or "", NAMED_BEFORE)
     for code in _CAPITALS.findall(part):
         named.setdefault(_CODES[code], NAMED_AT)
+    return named
+
+
+def _named(before: str, written: str, after: str) -> Weights:
+    """Places named at the digits: in front of them, or behind them in the same brackets or between commas."""
+    named = _named_before(before)
+    behind = place_behind(before + written, after)
+    for is_place, evidence in _phrases(_WORD.findall(folded(behind))):
+        for region, weight in evidence:
+            if is_place and weight >= NAME:
+                named[region] = NAMED_AT
+    for code in _CAPITALS.findall(behind):
+        named[_CODES[code]] = NAMED_AT
     return named
 
 
@@ -252,7 +259,7 @@ class Evidence:
         nanp = NANP if _PARENS.search(written) else 0.0
         if _TOLL_FREE.fullmatch(written.strip(" .")):
             nanp = 3 * NANP
-        named = {label: LABEL} if label else _named_before(before)
+        named = {label: LABEL} if label else _named(before, written, after)
         for region in {*weights, *named, *(("US",) if nanp else ())}:
             points = fit(spelling, digits, region)
             if points is not None:

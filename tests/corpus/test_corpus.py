@@ -26,6 +26,7 @@ CORPORA = {
     "strangers.txt": 22,
     "neighbours.txt": 28,
     "cousins.txt": 28,
+    "behind.txt": 17,
 }
 TENANTS = ("EC", "US")
 ELSEWHERE = ("CO", "MX", "AR", "BR", "GB", "DE", "PE", "CL", "ES", "FR", "IT", "CA")

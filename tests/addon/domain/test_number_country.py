@@ -61,6 +61,15 @@ CASES = {
     "two numbers with a slash between": Case("London: 020 7946 0958 / 07400 123456", ("+442079460958", "+447400123456")),
     "two numbers with a slash and no blanks": Case("Torino (TO) 011/456789 - 011/4567890", ("+39011456789", "+390114567890")),
     "a second line behind a slash": Case("Llámenos: 02-234-5678 / 79", ("+59322345678",)),
+    "the last group of a second line": Case("(21) 2555-1234/1235\nBrasil", ("+552125551234", "+552125551235")),
+    "a year behind a slash": Case("02 234 5678 / 2026", ("+59322345678",)),
+    "a country behind, in the brackets": Case("Juan (310 555 7788, Colombia) y María (04 256 7890)", ("+573105557788", "+59342567890")),
+    "a country behind a dash in the brackets": Case("Juan (310 555 7788 - Colombia)", ("+573105557788",)),
+    "a country behind a comma": Case("Juan: 310 555 7788, Colombia.", ("+573105557788",)),
+    "a country that names the next number": Case("099 876 5432, Colombia 310 555 7788", ("+593998765432", "+573105557788")),
+    "an invoice is no call abroad": Case("310 555 7788\nFactura 001-002-000123456, USD 12,00", ("+573105557788",)),
+    "a city behind a number without its area code": Case("Fijo: 4321-9876 (CABA)\nUruguay: 099 123 456", ("+541143219876", "+59899123456"), "US", "m@acme.com.ar"),
+    "a city's number with a thousand's dot is a count": Case("Habitantes: 2.345.678 (Quito)", ()),
 }  # fmt: skip
 
 
