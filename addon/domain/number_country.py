@@ -189,15 +189,15 @@ def _named_before(before: str) -> Weights:
 
 
 def _named(before: str, written: str, after: str) -> Weights:
-    """Places named at the digits: in front of them, or behind them in the same brackets or between commas."""
+    """Places named at the digits: in front of them, or as a label behind them, in brackets or between commas."""
     named = _named_before(before)
     behind = place_behind(before + written, after)
     for is_place, evidence in _phrases(_WORD.findall(folded(behind))):
         for region, weight in evidence:
             if is_place and weight >= NAME:
-                named[region] = NAMED_AT
+                named[region] = LABEL
     for code in _CAPITALS.findall(behind):
-        named[_CODES[code]] = NAMED_AT
+        named[_CODES[code]] = LABEL
     return named
 
 
