@@ -12,6 +12,7 @@ from telephony import logs
 from telephony.carriers import build_carriers
 from telephony.config import BadConfig, Config, read_config
 from telephony.durable import FolderInUse
+from telephony.memory import settle_memory
 from telephony.server import serve
 
 try:
@@ -36,6 +37,12 @@ async def _serve(config: Config) -> None:
     )
 
 
+def new_runner() -> asyncio.Runner:
+    """The loop of production, uvloop where it is installed, with the collector kept out of the media's way."""
+    settle_memory()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None)
+
+
 def main() -> int:
     """The exit status: 2 for settings that cannot be used, 1 for an error."""
     try:
@@ -44,7 +51,7 @@ def main() -> int:
         print("telephony cannot start:", *error.problems, sep="\n  ", file=sys.stderr)
         return 2
     logs.set_up(sys.stderr, style=config.log_format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+    with new_runner() as runner:
         try:
             runner.run(_serve(config))
         except FolderInUse as error:

@@ -1,7 +1,7 @@
 """The two bridges between a browser and a plain RTP party: ours, and stock aiortc tracks; one process each.
 
-`python -m bench.load.bridges MODE` answers one JSON line with one JSON line: an offer with an answer, `{}` with the
-CPU seconds used so far. `recorded` is ours with both sides written to a spool on disk.
+`python -m bench.load.bridges MODE` answers one JSON line with one JSON line of the same `id`: an offer with an answer,
+anything else with the CPU seconds used so far. `recorded` is ours with both sides written to a spool on disk.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ async def _serve(mode: str) -> None:
         else:
             used = resource.getrusage(resource.RUSAGE_SELF)
             answer = {"cpu": used.ru_utime + used.ru_stime}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer | {"id": asked.get("id")}), flush=True)
 
 
 def main() -> None:
