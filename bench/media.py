@@ -2,7 +2,7 @@
 
 Ours is what an answered call runs in production: browser leg, SIP leg by INVITE, bridge, plane and port, on uvloop. Each
 call is a browser (ICE, DTLS-SRTP) and an RTP party, 50 packets a second each way, played by the C engine `rtpload`.
-Run: `python -m bench.media --calls 50,100,150 --seconds 5 --rounds 3`, as root to have Janus in a network of its own.
+Run: `python -m bench.media --calls 50,100,150 --seconds 2 --rounds 8`, as root to have Janus in a network of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import shutil
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench.load.anchors import enter_namespace
@@ -55,6 +56,7 @@ class Found:
     windows: dict[tuple[str, int], list[Window]] = field(default_factory=lambda: defaultdict(list))
     churned: dict[str, list[Window]] = field(default_factory=lambda: defaultdict(list))
     set_ups: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+    failed: int = 0
 
 
 def present(wanted: Sequence[str], in_namespace: bool) -> tuple[list[str], list[str]]:
@@ -72,39 +74,49 @@ def present(wanted: Sequence[str], in_namespace: bool) -> tuple[list[str], list[
     return found, reasons
 
 
-async def _with(name: str, given: argparse.Namespace, work: Callable[[Session], Awaitable[None]]) -> None:
-    """A fresh server and a fresh engine for one piece of work."""
-    engine = await Engine.start(ENGINE_CPU, given.nice)
+@asynccontextmanager
+async def _sessions(names: Sequence[str], given: argparse.Namespace) -> AsyncIterator[dict[str, Session]]:
+    """A fresh engine and fresh servers, all up at once."""
+    engine, audio = await Engine.start(ENGINE_CPU, given.nice), AUDIO[given.codec]
+    servers: list[Server] = []
     try:
-        server = await STARTS[name](AUDIO[given.codec], SERVER_CPU, given.nice)
-        try:
-            session = Session(server, engine, AUDIO[given.codec])
-            await work(session)
-            await session.take_down()
-        finally:
-            await server.close()
+        made = {}
+        for place, name in enumerate(names):
+            servers.append(await STARTS[name](audio, SERVER_CPU, given.nice))
+            made[name] = Session(servers[-1], engine, audio, place)
+        yield made
     finally:
+        for server in servers:
+            await server.close()
         await engine.stop()
 
 
-async def _round(names: Sequence[str], given: argparse.Namespace, found: Found) -> None:
-    for name in names:
-        counts = [min(STOCK_CALLS, given.calls[0])] if name == STOCK else given.calls
+async def _load(names: Sequence[str], given: argparse.Namespace, found: Found) -> None:
+    """The servers take turns, one short window each, at every number of calls."""
+    async with _sessions(names, given) as sessions:
+        for count in given.calls:
+            for name, session in sessions.items():
+                print(f"{name}: {count} calls come up ...", file=sys.stderr, flush=True)
+                await session.bring_up(min(count, STOCK_CALLS) if name == STOCK else count)
+            for _ in range(given.rounds):
+                for name, session in sessions.items():
+                    if name != STOCK or count == given.calls[0]:
+                        found.windows[name, count].append(await session.window(given.seconds))
+        for _ in range(given.rounds if given.churn else 0):
+            for name, session in sessions.items():
+                if name not in {STOCK, RECORDED}:
+                    found.churned[name].append(await session.window(given.seconds, given.churn))
+        found.failed = sum(session.failed for session in sessions.values())
+        for session in sessions.values():
+            await session.take_down()
 
-        async def load(session: Session, name: str = name, counts: Sequence[int] = counts) -> None:
-            for count in counts:
-                await session.bring_up(count)
-                found.windows[name, count].append(await session.window(given.seconds))
-            if given.churn and name not in {STOCK, RECORDED}:
-                found.churned[name].append(await session.window(given.seconds, given.churn))
 
-        async def set_up(session: Session, name: str = name) -> None:
-            found.set_ups[name].append(await session.set_ups(given.setups, 16))
-
-        print(f"{name}: {', '.join(map(str, counts))} calls ...", file=sys.stderr, flush=True)
-        await _with(name, given, load)
-        if given.setups and name not in {STOCK, RECORDED}:
-            await _with(name, given, set_up)
+async def _set_ups(names: Sequence[str], given: argparse.Namespace, found: Found) -> None:
+    """A fresh server for each round of set-ups."""
+    for _ in range(given.rounds):
+        for name in names:
+            async with _sessions([name], given) as sessions:
+                found.set_ups[name].append(await sessions[name].set_ups(given.setups, 16))
 
 
 def _median(values: Sequence[float]) -> float:
@@ -159,21 +171,20 @@ def show(found: Found, given: argparse.Namespace) -> None:
         print(f"stock tracks / ours, CPU: {stock / ours:.1f} at {given.calls[0]} calls") if stock else None
     every = [window for windows in (*found.windows.values(), *found.churned.values()) for window in windows]
     late, busy = max(window.late_p99_ms for window in every), max(window.generator_busy for window in every)
-    failed = sum(windows[-1].failed for windows in found.windows.values())
     print(
-        f"the engine sent up to {late:.1f} ms late (p99) and used {100 * busy:.0f} % of its core; failed calls: {failed}"
+        f"the engine sent up to {late:.1f} ms late (p99) and used {100 * busy:.0f} % of its core; failed calls: {found.failed}"
     )
 
 
 async def _sweep(given: argparse.Namespace) -> None:
     """More and more calls through ours until packets are lost or late; a step that fails is tried once more."""
 
-    async def load(session: Session) -> None:
-        best = 0
+    best = 0
+    async with _sessions([OURS], given) as sessions:
         for count in given.sweep:
-            await session.bring_up(count)
+            await sessions[OURS].bring_up(count)
             for _ in range(2):
-                window = await session.window(given.seconds)
+                window = await sessions[OURS].window(given.seconds)
                 print(_row(OURS, [window]), flush=True)
                 good = 100 * window.lost / max(1, window.sent) <= MAX_LOSS_PERCENT and window.p99_ms <= MAX_P99_MS
                 if good:
@@ -181,14 +192,12 @@ async def _sweep(given: argparse.Namespace) -> None:
             if not good:
                 break
             best = count
-        print(f"most calls on one core: {best} (at most {MAX_LOSS_PERCENT} % lost, p99 {MAX_P99_MS:.0f} ms)")
-
-    await _with(OURS, given, load)
+    print(f"most calls on one core: {best} (at most {MAX_LOSS_PERCENT} % lost, p99 {MAX_P99_MS:.0f} ms)")
 
 
 async def run(given: argparse.Namespace, in_namespace: bool) -> None:
     """All rounds, then what they gave."""
-    names, reasons = present([name for name in STARTS if name in given.servers], in_namespace)
+    names, reasons = present([name for name in STARTS if name in given.servers.split(";")], in_namespace)
     for reason in reasons:
         print(reason)
     if given.codec != "pcmu" and STOCK in names:
@@ -198,9 +207,9 @@ async def run(given: argparse.Namespace, in_namespace: bool) -> None:
         await _sweep(given)
         return
     found = Found()
-    for number in range(given.rounds):
-        print(f"round {number + 1} of {given.rounds}", file=sys.stderr, flush=True)
-        await _round(names, given, found)
+    await _load(names, given, found)
+    if given.setups:
+        await _set_ups([name for name in names if name not in {STOCK, RECORDED}], given, found)
     show(found, given)
 
 
@@ -212,12 +221,12 @@ def main() -> None:
     in_namespace = enter_namespace()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=_counts, default=[20, 50, 100, 150], help="numbers of calls, rising")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of one window")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of one window")
+    parser.add_argument("--rounds", type=int, default=5, help="windows of each server at each number of calls")
     parser.add_argument("--churn", type=float, default=0.0, help="calls a second that come and go in one more window")
     parser.add_argument("--setups", type=int, default=0, help="calls set up without media, 16 at once, from nothing")
     parser.add_argument("--codec", choices=AUDIO, default="pcmu")
-    parser.add_argument("--servers", default=",".join(STARTS), help="names, or parts of them")
+    parser.add_argument("--servers", default=";".join(STARTS), help="some of: %(default)s")
     parser.add_argument(
         "--sweep", type=_counts, default=[], help="numbers of calls for ours alone, until it is too much"
     )

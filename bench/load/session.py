@@ -1,8 +1,13 @@
-"""Calls through one server: brought up, timed in windows, churned, taken down."""
+"""Calls through one server: brought up, timed in windows, churned, taken down.
+
+Several servers can be up at once on one engine; only the calls of one talk at a time, so that short windows of each can
+take turns and what else the machine does falls on all of them alike.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 import sys
 import time
@@ -17,8 +22,9 @@ from bench.load.meter import Meter
 from bench.load.servers import Server
 
 AT_ONCE = 8
-SETTLE_SECONDS, STRAGGLE_SECONDS, CONNECT_SECONDS = 2.0, 0.6, 30.0
-CHURNED_FROM, CHURNED_LASTS = 4000, 0.5
+SETTLE_SECONDS, STRAGGLE_SECONDS, CONNECT_SECONDS = 0.5, 0.4, 30.0
+# Numbers of one server's calls on the engine; those that churn come after those that stay.
+NUMBERS, CHURNED_FROM, CHURNED_LASTS = 1600, 1000, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +49,14 @@ class Window:
 
 
 class Session:
-    """One server under load from one engine."""
+    """One server under load; `place` counts the servers on the engine from 0."""
 
-    def __init__(self, server: Server, engine: Engine, audio: Audio) -> None:
-        self._server, self._engine, self._audio = server, engine, audio
+    _windows = 0
+
+    def __init__(self, server: Server, engine: Engine, audio: Audio, place: int = 0) -> None:
+        self._server, self._engine, self._audio, self._first = server, engine, audio, place * NUMBERS
         self._meter = Meter(server.process.pid)
         self._empty_kb, self._empty_threads = self._meter.memory_kb(), self._meter.threads()
-        self._window = 0
         self.up: set[int] = set()
         self.failed = 0
 
@@ -74,17 +81,18 @@ class Session:
         engine.say(f"dst id={2 * number + 1} ip={far[0]} port={far[1]}")
         await asyncio.wait_for(up, CONNECT_SECONDS)
 
-    async def _begin(self, number: int, media: bool) -> None:
+    async def _begin(self, number: int) -> None:
         try:
             await self._legs(number)
+            self.up.add(number)
         except Exception as error:  # counted and shown; the others go on
             self.failed += 1
             print(f"call {number}: {type(error).__name__} {error}", file=sys.stderr)
-            return
-        self.up.add(number)
-        if media:
-            self._engine.say(f"go id={2 * number}")
-            self._engine.say(f"go id={2 * number + 1}")
+
+    def _talk(self, word: str) -> None:
+        for number in self.up:
+            self._engine.say(f"{word} id={2 * number}")
+            self._engine.say(f"{word} id={2 * number + 1}")
 
     async def _end(self, number: int) -> None:
         self.up.discard(number)
@@ -96,13 +104,13 @@ class Session:
         for leg in (2 * number, 2 * number + 1):
             self._engine.say(f"del id={leg}")
 
-    async def bring_up(self, calls: int, media: bool = True, at_once: int = AT_ONCE) -> None:
-        """Until so many calls talk."""
-        waiting = iter(range(max(self.up, default=-1) + 1, calls))
+    async def bring_up(self, calls: int, at_once: int = AT_ONCE) -> None:
+        """Until so many calls are connected; they are silent."""
+        waiting = iter(range(self._first + len(self.up), self._first + calls))
 
         async def worker() -> None:
             for number in waiting:
-                await self._begin(number, media)
+                await self._begin(number)
 
         await asyncio.gather(*(worker() for _ in range(at_once)))
 
@@ -122,18 +130,17 @@ class Session:
         brief: set[asyncio.Task[None]] = set()
 
         async def one(number: int) -> None:
-            await self._begin(number, False)
+            await self._begin(number)
             await asyncio.sleep(CHURNED_LASTS)
             if number in self.up:
                 await self._end(number)
 
         async def keep() -> None:
-            number = CHURNED_FROM
-            while True:
+            for turn in itertools.count():
+                number = self._first + CHURNED_FROM + turn % (NUMBERS - CHURNED_FROM)
                 task = asyncio.ensure_future(one(number))
                 brief.add(task)
                 task.add_done_callback(brief.discard)
-                number += 1
                 await asyncio.sleep(1 / per_second)
 
         keeping = asyncio.ensure_future(keep()) if per_second else None
@@ -147,23 +154,25 @@ class Session:
                 await asyncio.gather(*brief)
 
     async def window(self, seconds: float, churn: float = 0.0) -> Window:
-        """Let them talk; count one window."""
-        await asyncio.sleep(SETTLE_SECONDS)
-        self._window = self._window % 250 + 1
-        calls = len(self.up)
+        """Let them talk for a while; what happened meanwhile."""
+        Session._windows = Session._windows % 250 + 1
+        engine, calls = self._engine, len(self.up)
         memory, threads = self._meter.memory_kb(), self._meter.threads()
+        self._talk("go")
+        await asyncio.sleep(SETTLE_SECONDS)
         await self._server.pauses_ms()
         async with self._churned(churn):
-            spent = (await self._engine.counted(0))["gen_cpu"]
-            await self._engine.window(self._window)
+            spent = (await engine.counted(0))["gen_cpu"]
+            await engine.window(Session._windows)
             began, before = time.monotonic(), self._meter.cpu_seconds()
             await asyncio.sleep(seconds)
             used, lasted = self._meter.cpu_seconds() - before, time.monotonic() - began
-            await self._engine.window(0)
-            spent = (await self._engine.counted(0))["gen_cpu"] - spent
+            await engine.window(0)
+            spent = (await engine.counted(0))["gen_cpu"] - spent
+        self._talk("halt")
         await asyncio.sleep(STRAGGLE_SECONDS)
         pauses = await self._server.pauses_ms()
-        told = await self._engine.counted(self._window)
+        told = await engine.counted(Session._windows)
         ways: list[dict[str, Any]] = [told["to_rtp"], told["to_rtc"]]
         return Window(
             calls, used * 1000 / lasted / max(1, calls), used / lasted,
@@ -175,9 +184,9 @@ class Session:
 
     async def set_ups(self, calls: int, at_once: int) -> tuple[float, float]:
         """CPU ms per set-up and set-ups per second, without media; call it on an empty session."""
-        await self.bring_up(4, media=False)
+        await self.bring_up(4)
         began, before = time.monotonic(), self._meter.cpu_seconds()
-        await self.bring_up(4 + calls, media=False, at_once=at_once)
+        await self.bring_up(4 + calls, at_once)
         lasted = time.monotonic() - began
         await asyncio.sleep(0.3)
         made = max(1, len(self.up) - 4)

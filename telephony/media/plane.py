@@ -67,6 +67,8 @@ class Plane:
     def flow(self, *, from_user: bool, from_peer: bool) -> None:
         """Which directions are forwarded."""
         self._flows = {USER: from_user, PEER: from_peer}
+        if self._open:
+            self._listen()
 
     def replace(self, side: str, endpoint: Endpoint) -> None:
         """Put a new endpoint on one side of the running plane; the old one is no longer heard."""
@@ -86,25 +88,36 @@ class Plane:
         self._transcoders = {}
         if user.codec is not peer.codec:
             self._transcoders = {USER: Transcoder(user.codec, peer.codec), PEER: Transcoder(peer.codec, user.codec)}
+        self._listen()
+
+    def _listen(self) -> None:
+        user, peer = self._ends[USER], self._ends[PEER]
         user.on_frame, peer.on_frame = self._way(USER, peer), self._way(PEER, user)
 
     def _way(self, side: str, to: Endpoint) -> Callable[[Frame], None]:
         """What one endpoint calls for each of its frames; everything that stays the same is looked up here."""
-        send, transcoder = to.send, self._transcoders.get(side)
+        send, transcoder, flows = to.send, self._transcoders.get(side), self._flows[side]
+        if flows and transcoder is None:
 
-        def passed(frame: Frame) -> None:
-            if not self._open:
-                return
-            if not self._flows[side]:
+            def passed(frame: Frame) -> None:
+                if frame[4]:
+                    to.send_digit(frame[4])
+                else:
+                    send(frame)
+                if self.on_frame is not None:
+                    self.on_frame(side, frame)
+
+            return passed
+
+        def worked(frame: Frame) -> None:
+            if not flows:
                 pass
             elif frame.digit:
                 to.send_digit(frame.digit)
-            elif transcoder is None:
-                send(frame)
-            else:
+            elif transcoder is not None:
                 for made in transcoder.feed(frame):
                     send(made)
             if self.on_frame is not None:
                 self.on_frame(side, frame)
 
-        return passed
+        return worked

@@ -7,10 +7,10 @@ from typing import Any
 
 from contract.calls import Codec
 from telephony.media.dtmf import DtmfReceiver
-from telephony.media.frame import Frame
+from telephony.media.frame import Frame, new_frame
 from telephony.media.rtp import Numbering
 from telephony.webrtc.guard import GuardedConnection
-from telephony.webrtc.srtp import SrtpReader, SrtpWriter
+from telephony.webrtc.srtp import Opened, SrtpReader, SrtpWriter
 
 
 class WebRtcEndpoint:
@@ -28,10 +28,11 @@ class WebRtcEndpoint:
         self._connection: GuardedConnection | None = None
         # Of the nominated pair, which changes when the browser moves.
         self._pair: Any = None
-        self._sendto: Callable[[bytes, Any], None] = _nowhere
+        self._transport: Any = None
+        self._send: Callable[[bytes, Any], int] = _nowhere
         self._to: Any = None
-        self._writer: SrtpWriter | None = None
-        self._reader: SrtpReader | None = None
+        self._protect: Callable[[int, bool, int, int, int, bytes], bytes] = _unprotected
+        self._unprotect: Callable[[bytes], Opened | None] = _ignore
         self._payload_type = 0
         self._event_payload_type: int | None = None
 
@@ -44,7 +45,8 @@ class WebRtcEndpoint:
         self._numbering.ssrc = ssrc
         self._digits = DtmfReceiver()
         self._payload_type, self._event_payload_type = payload_type, event_payload_type
-        self._writer, self._reader = SrtpWriter(dtls._tx_srtp), SrtpReader(dtls._rx_srtp)
+        self._protect = SrtpWriter(dtls._tx_srtp).protect
+        self._unprotect = SrtpReader(dtls._rx_srtp).unprotect
         self._connection = connection
         self.last_media_at = self._now()
         connection.on_media = self._received
@@ -53,28 +55,34 @@ class WebRtcEndpoint:
         """Send nothing and hear nothing until the next `attach`."""
         if self._connection is not None:
             self._connection.on_media = _ignore
-        self._connection = self._writer = self._reader = self._pair = self._to = None
-        self._sendto = _nowhere
+        self._connection = self._pair = self._transport = self._to = None
+        self._send, self._protect, self._unprotect = _nowhere, _unprotected, _ignore
 
     def send(self, frame: Frame) -> None:
         """Send one frame; dropped while the browser is away."""
         payload, in_timestamp, in_sequence, marker, _ = frame
-        connection, writer, numbering = self._connection, self._writer, self._numbering
-        if connection is None or writer is None or not payload:
+        connection, numbering = self._connection, self._numbering
+        if connection is None or not payload:
             return
         pair = connection._nominated.get(1)
         if pair is None:
             return
         if pair is not self._pair:
-            self._pair, self._sendto, self._to = pair, pair.protocol.transport.sendto, pair.remote_addr
+            self._pair, self._transport, self._to = pair, pair.protocol.transport, pair.remote_addr
+            self._send = self._transport.send
         placed = numbering.place(in_sequence, in_timestamp, self._now())
         if placed is None:
             return
         sequence, timestamp, fresh = placed
-        packet = writer.protect(self._payload_type, marker or fresh, sequence, timestamp, numbering.ssrc, payload)
+        packet = self._protect(self._payload_type, marker or fresh, sequence, timestamp, numbering.ssrc, payload)
         if packet:
             self.sent += 1
-            self._sendto(packet, self._to)
+            try:
+                self._send(packet, self._to)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._transport.failed(error)
 
     def send_digit(self, digit: str, duration_ms: int = 120) -> None:
         """A browser plays no events: the digit goes to signalling, if that listens."""
@@ -87,22 +95,29 @@ class WebRtcEndpoint:
         self.on_frame = self.on_digit_out = None
 
     def _received(self, data: bytes) -> None:
-        packet = self._reader.unprotect(data) if self._reader is not None else None
-        if packet is None:
+        opened = self._unprotect(data)
+        if opened is None:
             return
+        payload_type, marker, sequence, timestamp, payload = opened
         self.received += 1
         self.last_media_at = self._now()
         if self.on_frame is None:
             return
-        if packet.payload_type == self._payload_type:
-            self.on_frame(Frame(packet.payload, packet.timestamp, packet.sequence, packet.marker))
-        elif packet.payload_type == self._event_payload_type:
-            for digit in self._digits.feed(packet.payload, packet.timestamp):
-                self.on_frame(Frame(b"", packet.timestamp, packet.sequence, digit=digit))
+        if payload_type == self._payload_type:
+            self.on_frame(new_frame(Frame, (payload, timestamp, sequence, marker, "")))
+        elif payload_type == self._event_payload_type:
+            for digit in self._digits.feed(payload, timestamp):
+                self.on_frame(Frame(b"", timestamp, sequence, digit=digit))
 
 
-def _nowhere(_packet: bytes, _to: Any) -> None:
+def _nowhere(_packet: bytes, _to: Any) -> int:
     """No pair is nominated."""
+    return 0
+
+
+def _unprotected(_type: int, _marker: bool, _sequence: int, _timestamp: int, _ssrc: int, _payload: bytes) -> bytes:
+    """Without keys nothing is sent."""
+    return b""
 
 
 def _ignore(_data: bytes) -> None:

@@ -17,11 +17,15 @@ from typing import Any
 import aioice.ice
 import aiortc.codecs
 import aiortc.rtcicetransport
-from aioice import stun
+from aioice import Candidate, stun
+from aioice.candidate import candidate_foundation, candidate_priority
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from telephony.media.sockets import bind
 
 AIORTC, AIOICE = "1.16.", "0.13."
 MAX_QUEUED = 64
+RECEIVE_BYTES = 262_144
 MAX_MEDIA_BEFORE_KEYS = 64
 MAX_ADDRESSES = 20
 # Each FINGERPRINT of a message costs a checksum of all before it: a datagram of 64 kB could hold thousands.
@@ -46,6 +50,23 @@ class GuardedConnection(aioice.ice.Connection):  # type: ignore[misc] # aioice i
         self.on_plain: Callable[[], None] | None = None
         self.refused = self.plain = 0
         self._error_answers: deque[float] = deque(maxlen=MAX_ERROR_ANSWERS_PER_SECOND)
+
+    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
+        """Host candidates, each on a media socket; addresses that cannot be bound are left out."""
+        if self.stun_server or self.turn_server:
+            return list(await super().get_component_candidates(component, addresses, timeout))
+        made = []
+        for address in addresses:
+            protocol = GuardedProtocol(self)
+            try:
+                host, port = bind(protocol, address, 0, RECEIVE_BYTES).get_extra_info("sockname")[:2]
+            except OSError:
+                continue
+            foundation, priority = candidate_foundation("host", "udp", host), candidate_priority(component, "host")
+            protocol.local_candidate = Candidate(foundation, component, "udp", priority, host, port, "host")
+            self._protocols.append(protocol)
+            made.append(protocol.local_candidate)
+        return made
 
     def prove(self, addr: Address) -> None:
         """This address answered or sent a check that carried the right password."""
@@ -99,15 +120,21 @@ class GuardedProtocol(aioice.ice.StunProtocol):  # type: ignore[misc] # aioice i
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """One datagram from anywhere."""
         connection = self.receiver
-        source = (addr[0], addr[1])
+        if len(addr) != 2:
+            addr = addr[:2]
+        if len(data) > 1 and data[0] > 127 and addr in connection.proven and connection.on_media is not None:
+            connection.on_media(data)
+        else:
+            self._sort(data, (addr[0], addr[1]))
+
+    def _sort(self, data: bytes, source: Address) -> None:
+        connection = self.receiver
         if len(data) < 2 or (data[0] < 4 and len(data) > MAX_STUN_BYTES):
             connection.refused += 1
         elif data[0] < 4:
             self._stun(data, source)
         elif source not in connection.proven:
             connection.refused += 1
-        elif data[0] > 127 and connection.on_media is not None:
-            connection.on_media(data)
         elif data[0] > 127 and connection.on_plain is not None:
             connection.media_before_keys()
         else:

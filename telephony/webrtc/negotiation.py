@@ -119,6 +119,8 @@ def _trimmed(offer: Offer, codec: Codec, allows: Callable[[str], bool]) -> str:
     wanted = [offer.payload_types[codec]]
     if codec.clock_rate_hz in offer.events:
         wanted.append(offer.events[codec.clock_rate_hz])
+    # One audio line needs no mid to be told apart, and nobody looks at levels: a plain header.
+    media.rtp.headerExtensions = []
     media.rtp.codecs = [found for found in media.rtp.codecs if found.payloadType in wanted]
     media.fmt = wanted
     media.ice_candidates = [found for found in media.ice_candidates if _usable(found, allows)]

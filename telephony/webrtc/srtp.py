@@ -8,11 +8,14 @@ from typing import Any
 from pylibsrtp._binding import ffi, lib
 
 from telephony.errors import ParseError
-from telephony.media.rtp import HEADER, RtpPacket, parse_rtp
+from telephony.media.rtp import HEADER, parse_rtp
 
 MAX_PACKET = 1500
 _TRAILER = 16 + 128
 _OK, _protect, _unprotect = lib.srtp_err_status_ok, lib.srtp_protect, lib.srtp_unprotect
+_pack_into, _unpack = HEADER.pack_into, HEADER.unpack_from
+# Payload type, marker, sequence, timestamp, payload.
+Opened = tuple[int, bool, int, int, bytes]
 _MAX_PAYLOAD = MAX_PACKET - _TRAILER - HEADER.size
 
 
@@ -33,7 +36,7 @@ class SrtpWriter:
         if size > _MAX_PAYLOAD:
             return b""
         view, length = self._view, self._length
-        HEADER.pack_into(view, 0, 0x80, payload_type | (0x80 if marker else 0), sequence, timestamp, ssrc)
+        _pack_into(view, 0, 0x80, payload_type | (0x80 if marker else 0), sequence, timestamp, ssrc)
         view[12 : 12 + size] = payload
         length[0] = 12 + size
         if _protect(self._handle, self._bytes, length) != _OK:
@@ -59,8 +62,8 @@ class SrtpReader:
         self._view = ffi.buffer(self._bytes)
         self._length = ffi.new("int *")
 
-    def unprotect(self, data: bytes) -> RtpPacket | None:
-        """The packet; None for RTCP, a wrong tag, a replay or a broken header."""
+    def unprotect(self, data: bytes) -> Opened | None:
+        """The packet's fields; None for RTCP, a wrong tag, a replay or a broken header."""
         size = len(data)
         if size > MAX_PACKET or 192 <= data[1] <= 223:
             return None
@@ -69,7 +72,12 @@ class SrtpReader:
         length[0] = size
         if _unprotect(self._handle, self._bytes, length) != _OK:
             return None
+        packet: bytes = view[0 : length[0]]
+        first, second, sequence, timestamp, _ = _unpack(packet)
+        if first == 0x80:
+            return second & 0x7F, second > 0x7F, sequence, timestamp, packet[12:]
         try:
-            return parse_rtp(view[0 : length[0]])
+            parsed = parse_rtp(packet)
         except (ParseError, struct.error):
             return None
+        return parsed.payload_type, parsed.marker, sequence, timestamp, parsed.payload
