@@ -67,14 +67,12 @@ class MediaSocket(asyncio.DatagramTransport):
         """Send one datagram; what cannot be reached is told to the protocol's `error_received`."""
         try:
             self.send(data, addr)
-        except BlockingIOError:
-            pass
         except OSError as error:
             self.failed(error)
 
     def failed(self, error: OSError) -> None:
-        """The kernel says that a datagram did not arrive, or that the socket is closed."""
-        if not self._closing:
+        """The kernel says that a datagram did not arrive, has no room for one now, or that the socket is closed."""
+        if not self._closing and not isinstance(error, BlockingIOError):
             self._protocol.error_received(error)
 
     def is_closing(self) -> bool:
@@ -160,12 +158,10 @@ class Sockets:
 
     def _met(self, error: Exception, sock: MediaSocket) -> None:
         """One call's trouble is not the others'."""
-        if isinstance(error, BlockingIOError):
-            return
         if isinstance(error, OSError):
             sock.failed(error)
-            return
-        self.loop.call_exception_handler({"message": "a datagram was not taken", "exception": error})
+        else:
+            self.loop.call_exception_handler({"message": "a datagram was not taken", "exception": error})
 
 
 _OF_LOOP: dict[asyncio.AbstractEventLoop, Sockets] = {}

@@ -1,7 +1,8 @@
 """Recordings on disk while the call runs: append-only records with checksums, synced within a second.
 
 A record is CRC-32, length, kind and body; the checksum covers length, kind and body. A reader
-takes records up to the first one that is torn or wrong: that is all that a kill can lose.
+takes records up to the first one that is torn or wrong: that is all that a kill can lose. The loop only
+appends packed frames to a buffer; the thread that writes makes one record of all that waits.
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ from telephony.media.frame import Frame
 
 log = logging.getLogger(__name__)
 MAGIC = b"CTCSPL1\n"
-SYNC_SECONDS = 0.5
+SYNC_SECONDS = 0.75
 MAX_BUFFER_BYTES = 1 << 20
-MAX_RECORD_BYTES = 1 << 16
+MAX_RECORD_BYTES = 2 * MAX_BUFFER_BYTES
+MAX_PAYLOAD_BYTES = 2048
 SIDES = ("user", "peer")
 _HEAD = struct.Struct("!IIB")
 _FRAME = struct.Struct("!IIHB")
-_HEADER, _AUDIO, _MARKER, _CLOSED = 1, 2, 3, 4
+_ITEM = struct.Struct("!IIHBH")
+_pack = _ITEM.pack
+# Markers and the end find room after the last frame that did.
+_FULL_BYTES = MAX_BUFFER_BYTES - 4096
+_HEADER, _AUDIO, _MARKER, _CLOSED, _FRAMES = 1, 2, 3, 4, 5
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
@@ -70,7 +76,7 @@ def spool_path(directory: Path, call: str) -> Path:
     return directory / f"{call}.spool"
 
 
-def _record(kind: int, body: bytes) -> bytes:
+def _record(kind: int, body: bytes | bytearray) -> bytes:
     tail = struct.pack("!IB", len(body), kind) + body
     return struct.pack("!I", zlib.crc32(tail)) + tail
 
@@ -101,14 +107,24 @@ def read_spool(path: Path) -> Spool:
         if kind == _AUDIO and len(body) > _FRAME.size:
             offset, timestamp, sequence, side = _FRAME.unpack_from(body)
             frames.append(SpooledFrame(SIDES[side & 1], offset, timestamp, sequence, body[_FRAME.size :]))
+        elif kind == _FRAMES:
+            frames += _frames_of(body)
         elif kind == _MARKER:
             markers.append(Marker(**json.loads(body)))
         closed = closed or kind == _CLOSED
     return Spool(header, tuple(frames), tuple(markers), closed)
 
 
+def _frames_of(body: bytes) -> Iterator[SpooledFrame]:
+    at = 0
+    while at < len(body):
+        offset, timestamp, sequence, side, size = _ITEM.unpack_from(body, at)
+        at += _ITEM.size + size
+        yield SpooledFrame(SIDES[side & 1], offset, timestamp, sequence, body[at - size : at])
+
+
 class Syncer:
-    """One thread that writes and syncs every open tape twice a second."""
+    """One thread that writes and syncs every open tape, each within a second."""
 
     def __init__(self) -> None:
         self._tapes: set[SpoolTape] = set()
@@ -165,6 +181,8 @@ class SpoolTape:
         self.lost_bytes = 0
         self._now, self._began, self._syncer = now, now(), syncer
         self._lock, self._disk = threading.Lock(), threading.Lock()
+        # Packed frames, then the records that they became. Bytes alone: the garbage collector does not count them.
+        self._frames = bytearray()
         self._buffer = bytearray(MAGIC + _record(_HEADER, json.dumps(dict(header)).encode()))
         self._good = 0
         self._fd: int | None = None
@@ -176,16 +194,26 @@ class SpoolTape:
         return max(0, round((self._now() - self._began) * 1000))
 
     def write(self, side: str, frame: Frame) -> None:
-        """Append one received frame of `user` or `peer`."""
-        if self._closed or not frame.payload or len(frame.payload) > MAX_RECORD_BYTES // 2:
+        """Remember one received frame of `user` or `peer`."""
+        payload, timestamp, sequence, _, _ = frame
+        size = len(payload)
+        if self._closed or not size:
             return
-        place = _FRAME.pack(self._offset_ms(), frame.timestamp & 0xFFFFFFFF, frame.sequence & 0xFFFF, SIDES.index(side))
-        self._append(_record(_AUDIO, place + frame.payload))
+        if len(self._frames) + len(self._buffer) + size > _FULL_BYTES or size > MAX_PAYLOAD_BYTES:
+            self.lost_bytes += size
+            return
+        offset = round((self._now() - self._began) * 1000)
+        place = _pack(offset, timestamp & 0xFFFFFFFF, sequence & 0xFFFF, side == "peer", size)
+        with self._lock:
+            self._frames += place + payload
 
     def mark(self, kind: str) -> None:
         """Append a marker."""
         if not self._closed:
-            self._append(_record(_MARKER, json.dumps({"kind": kind, "offset_ms": self._offset_ms()}).encode()))
+            self._append(self._marker(kind))
+
+    def _marker(self, kind: str) -> bytes:
+        return _record(_MARKER, json.dumps({"kind": kind, "offset_ms": self._offset_ms()}).encode())
 
     def close(self) -> None:
         """No byte is written after this."""
@@ -198,6 +226,7 @@ class SpoolTape:
         """Close and delete."""
         self._closed = self._discarded = True
         with self._lock:
+            self._frames.clear()
             self._buffer.clear()
         self._syncer.wake()
 
@@ -206,11 +235,12 @@ class SpoolTape:
         return self._finished.wait(timeout_seconds)
 
     def _append(self, record: bytes) -> None:
+        """A record after all frames so far."""
         with self._lock:
-            if len(self._buffer) + len(record) > MAX_BUFFER_BYTES:
-                self.lost_bytes += len(record)
-            else:
-                self._buffer += record
+            if self._frames:
+                self._buffer += _record(_FRAMES, self._frames)
+                self._frames.clear()
+            self._buffer += record
 
     def sync(self) -> bool:
         """Write and fsync what is waiting; True when the tape is finished. Only the syncer's thread calls this."""
@@ -229,6 +259,7 @@ class SpoolTape:
             return closed
 
     def _flush(self) -> None:
+        self._append(b"")
         with self._lock:
             waiting = bytes(self._buffer)
         if self._discarded or not waiting:
@@ -240,14 +271,13 @@ class SpoolTape:
         written = 0
         while written < len(waiting):
             written += os.pwrite(self._fd, waiting[written:], self._good + written)
-        os.fsync(self._fd)
+        os.fdatasync(self._fd)
         with self._lock:
             del self._buffer[: len(waiting)]
             self._good += len(waiting)
-            if self.lost_bytes:
-                gap = {"kind": "gap", "offset_ms": self._offset_ms()}
-                self._buffer += _record(_MARKER, json.dumps(gap).encode())
-                self.lost_bytes = 0
+        if self.lost_bytes:
+            self.lost_bytes = 0
+            self._append(self._marker("gap"))
 
     def _note(self, error: OSError) -> None:
         if not self._failing:

@@ -21,12 +21,12 @@ class WebRtcEndpoint:
         self.on_frame: Callable[[Frame], None] | None = None
         self.on_digit_out: Callable[[str], None] | None = None
         self.last_media_at: float | None = None
-        self.received = self.sent = 0
         self._now = now
         self._numbering = Numbering(codec.clock_rate_hz)
         self._digits = DtmfReceiver()
         self._connection: GuardedConnection | None = None
-        # Of the nominated pair, which changes when the browser moves.
+        # Component to pair, aioice's own; the pair changes when the browser moves.
+        self._nominated: dict[int, Any] = {}
         self._pair: Any = None
         self._transport: Any = None
         self._send: Callable[[bytes, Any], int] = _nowhere
@@ -47,7 +47,7 @@ class WebRtcEndpoint:
         self._payload_type, self._event_payload_type = payload_type, event_payload_type
         self._protect = SrtpWriter(dtls._tx_srtp).protect
         self._unprotect = SrtpReader(dtls._rx_srtp).unprotect
-        self._connection = connection
+        self._connection, self._nominated = connection, connection._nominated
         self.last_media_at = self._now()
         connection.on_media = self._received
 
@@ -55,17 +55,15 @@ class WebRtcEndpoint:
         """Send nothing and hear nothing until the next `attach`."""
         if self._connection is not None:
             self._connection.on_media = _ignore
+        self._nominated = {}
         self._connection = self._pair = self._transport = self._to = None
         self._send, self._protect, self._unprotect = _nowhere, _unprotected, _ignore
 
     def send(self, frame: Frame) -> None:
         """Send one frame; dropped while the browser is away."""
         payload, in_timestamp, in_sequence, marker, _ = frame
-        connection, numbering = self._connection, self._numbering
-        if connection is None or not payload:
-            return
-        pair = connection._nominated.get(1)
-        if pair is None:
+        pair, numbering = self._nominated.get(1), self._numbering
+        if pair is None or not payload:
             return
         if pair is not self._pair:
             self._pair, self._transport, self._to = pair, pair.protocol.transport, pair.remote_addr
@@ -76,11 +74,8 @@ class WebRtcEndpoint:
         sequence, timestamp, fresh = placed
         packet = self._protect(self._payload_type, marker or fresh, sequence, timestamp, numbering.ssrc, payload)
         if packet:
-            self.sent += 1
             try:
                 self._send(packet, self._to)
-            except BlockingIOError:
-                pass
             except OSError as error:
                 self._transport.failed(error)
 
@@ -99,7 +94,6 @@ class WebRtcEndpoint:
         if opened is None:
             return
         payload_type, marker, sequence, timestamp, payload = opened
-        self.received += 1
         self.last_media_at = self._now()
         if self.on_frame is None:
             return
