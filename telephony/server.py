@@ -30,6 +30,7 @@ from telephony.calls.uploads import Rendered, Uploader
 from telephony.config import Config
 from telephony.durable import held
 from telephony.journal import Journal
+from telephony.memory import Collector
 from telephony.metrics import Meters, serve_metrics
 from telephony.outbox import Outbox
 from telephony.sealed import SealedCache
@@ -125,7 +126,13 @@ async def _serve(
 
         board.on_ended = ended
         meters = Meters(board, box.waiting, lambda: len(journal.items(uploads.PREFIX)))
-        board.on_over = meters.ended
+        collector = Collector(lambda: len(board.live))
+
+        def over(call: Call) -> None:
+            meters.ended(call)
+            collector.call_ended()
+
+        board.on_over = over
         board.remember(CallId(key.removeprefix("call/")) for key in journal.items("call/"))
         recover(journal, now=journal.alive_at or time.time())
         runner = web.AppRunner(
@@ -143,6 +150,7 @@ async def _serve(
                     box.run(),
                     uploader.run(),
                     board.measure_lag(),
+                    collector.run(),
                     say_byes(journal, parts.bye),
                     _beat(board, journal),
                     _sweep(journal, parts),

@@ -27,6 +27,7 @@ from telephony.calls.kit import Kit
 from telephony.leg import Signal
 from telephony.media.rtp_port import open_rtp_port
 from telephony.media.studio import Studio
+from telephony.memory import Collector
 from telephony.sip.leg import Identity, SipLeg
 from telephony.sip.useragent import UserAgent
 from telephony.webrtc import guard
@@ -47,6 +48,8 @@ class Office:
         self._studio = Studio(spool or Path("/nonexistent"), time.monotonic)
         self._kit = Kit(self._studio, nothing, nothing, nothing, Clock(time.time, time.monotonic), nothing)
         self._talks: dict[int, asyncio.Task[None]] = {}
+        self._collector = Collector(lambda: len(self._talks))
+        self._collecting = asyncio.ensure_future(self._collector.run())
 
     async def call(self, number: int, offer: str, pbx: int) -> str:
         """The answer for the browser, once the PBX's party has answered."""
@@ -88,6 +91,7 @@ class Office:
     async def hang_up(self, number: int) -> None:
         """End a call at both sides."""
         talk = self._talks.pop(number)
+        self._collector.call_ended()
         talk.cancel()
         with suppress(asyncio.CancelledError):
             await talk
