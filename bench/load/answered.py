@@ -68,7 +68,8 @@ class Office:
         answer = await answering
         call.to(CallState.ACTIVE)
         bridge = Bridge(self._kit, call, user, peer)
-        if self._recorded:
+        if self._recorded:  # without the seconds of the notice
+            bridge._plane.on_frame = bridge._saw
             bridge.recording._tape = self._studio.tape(call.id, self._codec, self._codec, 0.0)
         self._talks[number] = asyncio.ensure_future(self._talk(bridge))
         return answer

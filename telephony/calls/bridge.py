@@ -28,7 +28,7 @@ class Bridge:
         self.user, self.peer = user, peer
         self._ends: tuple[Endpoint, Endpoint] = (user.endpoint, peer.endpoint)
         self._plane = kit.media.join(user.endpoint, peer.endpoint)
-        self._plane.on_frame = self._saw
+        self._watch_frames()
         self._announcing = self._holding = False
         self._held_by: set[str] = set()
         self._digits: asyncio.Queue[str] = asyncio.Queue(64)
@@ -42,6 +42,11 @@ class Bridge:
         open_ = not self._announcing and not self._holding
         speaks = open_ and not self.call.muted and PEER not in self._held_by
         self._plane.flow(from_user=speaks, from_peer=open_ and USER not in self._held_by)
+
+    def _watch_frames(self) -> None:
+        """Frames and digits are looked at for the recording alone."""
+        if self.call.recording_plan.record:
+            self._plane.on_frame = self._saw
 
     def _saw(self, side: str, frame: Frame) -> None:
         if frame.digit:
@@ -121,7 +126,7 @@ class Bridge:
         self._held(USER, False)
         self.recording.moved(self._ends)
         self._plane = self._kit.media.join(*self._ends)
-        self._plane.on_frame = self._saw
+        self._watch_frames()
         self._flow()
         self.call.browser = leg
         self.call.legs.append(leg)

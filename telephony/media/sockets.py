@@ -1,7 +1,7 @@
 """All media sockets of one event loop, read together: many packets for one wake-up of the loop.
 
 A loop's own datagram transport wakes it for each packet, and uvloop's asks the kernel twice for each. With many sockets
-open the packets of the next millisecond are read in one go; a socket that is flooded has a few turns in each go, as
+open the packets of the next two milliseconds are read in one go; a socket that is flooded has a few turns in each go, as
 every other one has.
 """
 
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-BATCH_SECONDS = 0.001
+BATCH_SECONDS = 0.002
 BATCH_FROM_SOCKETS = 16
 EMPTY_BATCHES = 10
 TURNS = 8

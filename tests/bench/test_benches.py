@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.loopback
 ROOT = Path(__file__).parents[2]
 SMALL = {
+    "media": ("--calls", "2", "--seconds", "0.5", "--rounds", "1", "--setups", "4", "--churn", "4"),
     "bridge": ("--calls", "1", "--load", "2", "--seconds", "0.5", "--rounds", "1"),
     "card_load": ("--rate", "50", "--seconds", "2"),
     "person_card": ("--rounds", "2", "--batch", "1"),
@@ -69,6 +71,25 @@ def test_every_packet_is_stamped_and_none_goes_astray() -> None:
         calls, cpu, *_delays, _lost, packets = table[name]
         assert calls and cpu > 0 and packets > 20
     assert table["ours"][6] < 50 and "misrouted packets: 0" in text and "stock / ours at 1 calls" in text
+
+
+MEDIA = {"gcc": "gcc", "janus": "janus", "rtpengine": "rtpengine-daemon", "ip": "iproute2", "unshare": "util-linux"}
+
+
+def test_every_bridge_carries_the_same_calls_and_none_goes_astray() -> None:
+    missing = [package for program, package in MEDIA.items() if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"missing: apt install {' '.join(missing)} libsrtp2-dev libssl-dev")
+    text = printed("media")
+    table = rows(text)
+    for name in ("ours", "ours, recorded", "janus sip", "rtpengine", "stock tracks"):
+        calls, cpu, _per_core, lost, *_, astray = table[name]
+        assert calls == 2 and cpu > 0 and lost < 50 and astray == 0, text
+    for name in ("ours, churn", "janus sip, churn", "rtpengine, churn"):
+        assert table[name][0] == 2, text
+    for ratio in ("janus sip / ours", "rtpengine / ours", "recorded / not recorded", "stock tracks / ours"):
+        assert f"{ratio}, CPU: " in text
+    assert "failed calls: 0" in text
 
 
 def test_a_call_is_set_up_and_ended_beside_the_parse_of_its_bytes() -> None:
