@@ -29,6 +29,7 @@ OURS, RECORDED, JANUS, RTPENGINE, STOCK = "ours", "ours, recorded", "janus sip",
 SERVER_CPU, ENGINE_CPU = 0, 1
 STOCK_CALLS = 20
 MAX_LOSS_PERCENT, MAX_P99_MS = 0.1, 20.0
+MAX_RATIO_LOSS_PERCENT = 1.0
 Start = Callable[[Audio, int, int], Awaitable[Server]]
 
 
@@ -128,19 +129,23 @@ def _row(name: str, windows: Sequence[Window]) -> str:
     cpu = _median([window.cpu_ms for window in windows])
     lost = 100 * sum(window.lost for window in windows) / max(1, sum(window.sent for window in windows))
     return (
-        f"{name:16} {windows[0].calls:6d} {cpu:8.2f} {1000 / cpu if cpu else 0:8.0f} {lost:8.3f} "
+        f"{name:22} {windows[0].calls:6d} {cpu:8.2f} {1000 / cpu if cpu else 0:8.0f} {lost:8.3f} "
         f"{_median([window.p50_ms for window in windows]):8.2f} {_median([window.p99_ms for window in windows]):8.2f} "
         f"{_median([window.memory_kb for window in windows]):8.0f} {_median([window.threads for window in windows]):8.1f} "
         f"{max(window.pause_ms for window in windows):8.1f} {sum(window.misrouted for window in windows):6d}"
     )
 
 
+def _whole(window: Window) -> bool:
+    return 100 * window.lost <= MAX_RATIO_LOSS_PERCENT * window.sent
+
+
 def _ratios(found: Found, of: str, to: str, what: Callable[[Window], float] = lambda window: window.cpu_ms) -> str:
-    """Median and range of one server's figure over another's, round by round."""
+    """Median and range of one server's figure over another's, round by round; a round that lost packets says nothing."""
     lines = []
     for (name, count), windows in found.windows.items():
         ours = found.windows.get((to, count), [])
-        values = [what(a) / what(b) for a, b in zip(windows, ours, strict=False) if what(b)]
+        values = [what(a) / what(b) for a, b in zip(windows, ours, strict=False) if what(b) and _whole(a) and _whole(b)]
         if name == of and values:
             lines.append(f"{_median(values):.2f} ({min(values):.2f} to {max(values):.2f}) at {count}")
     return ", ".join(lines)
@@ -149,7 +154,7 @@ def _ratios(found: Found, of: str, to: str, what: Callable[[Window], float] = la
 def show(found: Found, given: argparse.Namespace) -> None:
     """The tables, then the ratios."""
     print(
-        f"{'server':16} {'calls':>6} {'CPU ms':>8} {'per core':>8} {'lost %':>8} {'p50 ms':>8} {'p99 ms':>8} "
+        f"{'server':22} {'calls':>6} {'CPU ms':>8} {'per core':>8} {'lost %':>8} {'p50 ms':>8} {'p99 ms':>8} "
         f"{'KB/call':>8} {'threads':>8} {'GC ms':>8} {'astray':>6}"
     )
     for (name, _), windows in sorted(found.windows.items(), key=lambda item: item[0][1]):
@@ -157,10 +162,10 @@ def show(found: Found, given: argparse.Namespace) -> None:
     for name, windows in found.churned.items():
         print(_row(f"{name}, churn", windows))
     if found.set_ups:
-        print(f"{'set-ups':16} {'CPU ms':>8} {'per core and s':>15} {'per s':>8}")
+        print(f"{'':22} {'CPU ms':>8} {'per core and s':>15} {'per s':>8}")
     for name, made in found.set_ups.items():
         cpu, rate = _median([cpu for cpu, _ in made]), _median([rate for _, rate in made])
-        print(f"{name:16} {cpu:8.2f} {1000 / cpu if cpu else 0:15.0f} {rate:8.0f}")
+        print(f"{name + ', set up':22} {cpu:8.2f} {1000 / cpu if cpu else 0:15.0f} {rate:8.0f}")
     for other in (JANUS, RTPENGINE):
         if ratios := _ratios(found, other, OURS):
             print(f"{other} / ours, CPU: {ratios} calls; memory: {_ratios(found, other, OURS, lambda w: w.memory_kb)}")

@@ -178,7 +178,7 @@ class Session:
             calls, used * 1000 / lasted / max(1, calls), used / lasted,
             sum(way["tx"] for way in ways), sum(max(0, way["tx"] - way["rx"]) for way in ways), told["misroute"],
             *(max(way[name] for way in ways) / 1000 for name in ("p50", "p99", "max")),
-            (memory - self._empty_kb) / max(1, calls), (threads - self._empty_threads) / max(1, calls),
+            max(0, memory - self._empty_kb) / max(1, calls), max(0, threads - self._empty_threads) / max(1, calls),
             max(pauses, default=0.0), told["late_p99_us"] / 1000, spent / lasted, self.failed,
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ import select
 import selectors
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -128,11 +129,13 @@ class Sockets:
             self.loop.call_later(BATCH_SECONDS, self._batch)
 
     def _batch(self) -> None:
+        began = time.monotonic()
         self._empty = 0 if self._read_all() else self._empty + 1
         if not self._open:
             self._poll.close()
         elif self._empty < EMPTY_BATCHES:
-            self.loop.call_later(BATCH_SECONDS, self._batch)
+            left = BATCH_SECONDS - (time.monotonic() - began)
+            self.loop.call_later(max(0.0, left), self._batch)
         else:
             self._batching = False
             self.loop.add_reader(self._poll.fileno(), self._woken)
