@@ -100,6 +100,18 @@ async def serve(
         await _serve(config, carriers, stop, ready)
 
 
+def _collector(board: Switchboard, meters: Meters) -> Collector:
+    """Counts every call that is over, with the meters."""
+    collector = Collector(lambda: len(board.live))
+
+    def over(call: Call) -> None:
+        meters.ended(call)
+        collector.call_ended()
+
+    board.on_over = over
+    return collector
+
+
 async def _serve(
     config: Config,
     carriers: Callable[[AddonClient], Carriers],
@@ -126,13 +138,7 @@ async def _serve(
 
         board.on_ended = ended
         meters = Meters(board, box.waiting, lambda: len(journal.items(uploads.PREFIX)))
-        collector = Collector(lambda: len(board.live))
-
-        def over(call: Call) -> None:
-            meters.ended(call)
-            collector.call_ended()
-
-        board.on_over = over
+        collector = _collector(board, meters)
         board.remember(CallId(key.removeprefix("call/")) for key in journal.items("call/"))
         recover(journal, now=journal.alive_at or time.time())
         runner = web.AppRunner(

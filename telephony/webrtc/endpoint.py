@@ -21,6 +21,7 @@ class WebRtcEndpoint:
         self.on_frame: Callable[[Frame], None] | None = None
         self.on_digit_out: Callable[[str], None] | None = None
         self.last_media_at: float | None = None
+        self.received = self.sent = 0
         self._now = now
         self._numbering = Numbering(codec.clock_rate_hz)
         self._digits = DtmfReceiver()
@@ -74,6 +75,7 @@ class WebRtcEndpoint:
         sequence, timestamp, fresh = placed
         packet = self._protect(self._payload_type, marker or fresh, sequence, timestamp, numbering.ssrc, payload)
         if packet:
+            self.sent += 1
             try:
                 self._send(packet, self._to)
             except OSError as error:
@@ -94,6 +96,7 @@ class WebRtcEndpoint:
         if opened is None:
             return
         payload_type, marker, sequence, timestamp, payload = opened
+        self.received += 1
         self.last_media_at = self._now()
         if self.on_frame is None:
             return
