@@ -114,10 +114,17 @@ class PhoneDoor:
         socket = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), max_msg_size=MOST_FRAME_BYTES + 1, heartbeat=20.0, compress=False
         )
+        try:
+            await self._attend(request, socket)
+        except* ConnectionError:
+            log.debug("a page left in the middle of an answer")
+        return socket
+
+    async def _attend(self, request: web.Request, socket: web.WebSocketResponse) -> None:
         await socket.prepare(request)
         if socket.ws_protocol != SUBPROTOCOL:
             await socket.close(code=WSCloseCode.PROTOCOL_ERROR)
-            return socket
+            return
         page = Page()
         self._sockets.add(socket)
         try:
@@ -129,7 +136,6 @@ class PhoneDoor:
             self._sockets.discard(socket)
             if page.person is not None:
                 self.board.phones.detach(page.person, page)
-        return socket
 
     async def _read(self, socket: web.WebSocketResponse, page: Page, group: asyncio.TaskGroup) -> None:
         tokens, filled_at = float(MOST_PER_SECOND), self.monotonic()

@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -275,6 +276,34 @@ async def http_noise(scene: Scene) -> None:
         await writer.drain()
         await asyncio.wait_for(reader.read(4000), 5)
         writer.close()
+
+
+UPGRADE = (
+    "GET /phone HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ctc.phone.v1\r\n\r\n"
+)
+
+
+async def test_pages_that_left_while_the_program_stood_still_are_no_errors(
+    scene: Scene, logged: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = UPGRADE.format(origin=scene.addon.url).encode()
+    ping = b"\x89\x80\x00\x00\x00\x00"
+    before = logged.tell()
+    for number in range(12):
+        with socket.create_connection(("127.0.0.1", scene.port)) as page:
+            if number % 2:
+                await asyncio.sleep(0.1)
+            page.sendall(asked + ping * (number % 3))
+            if number % 4 == 3:
+                await asyncio.sleep(0.1)
+                page.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await until(lambda: logged.getvalue()[before:].count("api_phone a page left") >= 6, 10)
+    assert "message" in await scene.phone.ask("call.hangup", call="none")
+    text = logged.getvalue()[before:]
+    assert "Error handling request" not in text and "ConnectionResetError" not in text and "ERROR" not in text, text
+    assert text.count("api_phone ") <= 12
+    tried(capsys, 12, 12, "pages that left before they were served")
 
 
 async def page_noise(scene: Scene) -> None:
