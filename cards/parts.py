@@ -37,7 +37,8 @@ def how_it_went(record: CallRecord, texts: Texts) -> str:
     talked = [texts.duration(record.talk_seconds)] if record.talk_seconds else []
     if talked and record.outcome is Outcome.COMPLETED:
         return talked[0]
-    end = texts.html("call.missed" if record.missed else f"outcome.{record.outcome.value}")
+    lost = bool(talked) and record.outcome is Outcome.MEDIA_FAILED
+    end = texts.html("call.missed" if record.missed else f"outcome.{'media-lost' if lost else record.outcome.value}")
     return " · ".join([end, *talked])
 
 

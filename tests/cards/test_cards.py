@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from addon.domain.call_record import CallRecord
 from cards.envelope import Links, card_json, to_json
+from cards.parts import how_it_went
 from cards.reply import DraftEdit, Notify, OpenPage, PopThen, PopToRoot, Push, RequestScopes, Update
 from cards.surface import SCOPES, Action, Page
 from cards.text import CATALOGUES, LANGUAGES, REGIONS, Texts, plain, shown_number
+from contract.calls import CallId, Device, Direction, Outcome, Party, RecordingRule
 from manifests.logo import FILES
 from workbench.card_check import check_card, check_reply
 from workbench.card_samples import NOW, all_cards
@@ -162,3 +165,22 @@ def test_earlier_calls_are_grouped_by_day_and_a_recorded_one_plays_from_its_row(
     assert [s["header"] for s in sections[:2]] == ["Yesterday", "22 Nov 2026"]
     played = [w for s in sections for w in s["widgets"] if "recording.open" in json.dumps(w)]
     assert len(played) == 2 and "Deleted on" in json.dumps(played[0])
+
+
+@pytest.mark.parametrize(
+    ("language", "lost", "never"),
+    [
+        ("en", "the audio was lost during the call · 1:00", "no audio could be set up"),
+        ("es", "el audio se perdió durante la llamada · 1:00", "no se pudo establecer el audio"),
+        ("pt", "o áudio se perdeu durante a chamada · 1:00", "não foi possível estabelecer o áudio"),
+    ],
+)
+def test_audio_lost_after_talk_is_told_from_audio_that_never_came(language: str, lost: str, never: str) -> None:
+    def ended(seconds: float) -> CallRecord:
+        party, outcome, answered = Party("+59322345678"), Outcome.MEDIA_FAILED, NOW if seconds else None
+        return CallRecord(
+            CallId("c1"), Direction.OUTBOUND, Device.BROWSER, party, outcome, NOW, answered, NOW + seconds, seconds,
+            RecordingRule.USER_OFF,
+        )  # fmt: skip
+
+    assert [how_it_went(ended(seconds), Texts(language)) for seconds in (60.0, 0.0)] == [lost, never]
