@@ -74,6 +74,8 @@ class Bridge:
         self._held_by = self._held_by | {side} if held else self._held_by - {side}
         self.recording.heard_by_all(not self._held_by)
         self._flow()
+        if self.call.peer_holds != (PEER in self._held_by):
+            self.call.changed(peer_holds=PEER in self._held_by)
 
     def mute(self, muted: bool) -> None:
         """Stop or resume the user's voice."""

@@ -96,6 +96,7 @@ class Call:
     answered_at: float | None = None
     ended_at: float | None = None
     muted: bool = False
+    peer_holds: bool = False
     recording: str = "off"
     recording_rule: RecordingRule = RecordingRule.USER_OFF
     media: str = "none"
@@ -202,6 +203,7 @@ class Call:
             "answered_at": self.answered_at,
             "held": self.state is CallState.HELD,
             "muted": self.muted,
+            "peer_holds": self.peer_holds,
             "recording": self.recording,
             "recording_rule": self.recording_rule.value,
             "media": self.media,

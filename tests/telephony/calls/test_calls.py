@@ -143,6 +143,15 @@ async def test_hold_mute_and_digits(x: Exchange) -> None:
     await until(lambda: peer.endpoint.digits == "12#")
 
 
+async def test_a_hold_of_the_other_party_is_told_to_the_window(x: Exchange) -> None:
+    call, peer = await connected(x)
+    for signal, held in ((Signal.HELD, True), (Signal.RESUMED, False)):
+        peer.events.put(signal)
+        await until(lambda held=held: call.peer_holds is held)
+        told = [params for method, params in x.window.seen if method == "call.state"]
+        assert (told[-1]["peer_holds"], told[-1]["state"], told[-1]["held"]) == (held, "active", False)
+
+
 async def test_notice_ends_for_both_before_the_tape_begins(x: Exchange) -> None:
     call, peer = await connected(x, place(record=True))
     peer.endpoint.hear(b"during the notice")
