@@ -88,6 +88,7 @@ class PhoneStand:
     line: dict[str, Any] = field(default_factory=lambda: {"registered": True, "problem": ""})
     peer: dict[str, Any] = field(default_factory=lambda: dict(PEER))
     has_history: bool = True
+    recent: dict[str, Any] = field(default_factory=dict)
     others: list[dict[str, Any]] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
     seq: int = 0
@@ -112,7 +113,7 @@ class PhoneStand:
         self.frozen.clear()
         self.settings, self.plan, self.peer = dict(SETTINGS), dict(PLAN), dict(PEER)
         self.line, self.has_history, self.refusal = {"registered": True, "problem": ""}, True, None
-        self.others = []
+        self.others, self.recent = [], {}
 
     async def change(self, call: str, **values: Any) -> None:
         """Set values of a call and tell every window."""
@@ -300,7 +301,8 @@ class PhoneStand:
                         "talk_seconds": 65,
                         "missed": False,
                         "recording": kept,
-                    },
+                    }
+                    | self.recent,
                 ]
             },
         }.get(path, {})
@@ -325,7 +327,7 @@ class PhoneStand:
 def snapshot(call: str) -> dict[str, Any]:
     return {
         "call": call, "direction": "outbound", "state": "dialing", "device": "browser", "started_at": time.time(),
-        "answered_at": None, "held": False, "muted": False, "recording": "off", "recording_rule": "user-off", "media": "none", "media_round": 1,
+        "answered_at": None, "held": False, "muted": False, "peer_holds": False, "recording": "off", "recording_rule": "user-off", "media": "none", "media_round": 1,
         "pbx_silent": False, "outcome": None, "sip_status": 0,
     }  # fmt: skip
 

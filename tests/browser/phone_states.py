@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.phone_stand_in import PhoneStand
 
 REFUSE_MIC = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', '%s'); };"
-STATISTICS = """RTCPeerConnection.prototype.getStats = async () =>
-  new Map([['i', {type: 'inbound-rtp', jitter: %s, packetsReceived: 50, packetsLost: 0}]]);"""
+STATISTICS = """let received = 0; RTCPeerConnection.prototype.getStats = async () =>
+  new Map([['i', {type: 'inbound-rtp', jitter: %s, packetsReceived: received += %s, packetsLost: 0}]]);"""
 Reach = Callable[[Page, PhoneStand], None]
 
 
@@ -55,11 +55,11 @@ def panel(name: str, **values: Any) -> Reach:
     return reach
 
 
-def measured(word: str, jitter_seconds: float) -> Reach:
+def measured(word: str, jitter_seconds: float, packets: int = 100) -> Reach:
     """A call with real media whose statistics are bent."""
 
     def reach(page: Page, stand: PhoneStand) -> None:
-        page.add_init_script(STATISTICS % jitter_seconds)
+        page.add_init_script(STATISTICS % (jitter_seconds, packets))
         typed(True)(page, stand)
         page.locator('[data-do="call"]').click()
         expect(page.locator(f"#quality.{word}")).to_be_visible(timeout=15000)
@@ -132,6 +132,14 @@ def frozen(part: str, link: str) -> Reach:
         stand.frozen.clear()
 
     return reach
+
+
+def unanswered(page: Page, stand: PhoneStand) -> None:
+    """The service goes away within a recorded call."""
+    live(page, stand, state="active", recording="on", recording_rule="recorded")
+    stand.refuse_ticket = True
+    stand.do(stand.drop())
+    expect(page.locator("#unknown")).to_be_visible()
 
 
 def recents_failed(page: Page, stand: PhoneStand) -> None:
@@ -249,6 +257,8 @@ PHONE: dict[str, Reach] = {
     "quality-good": measured("good", 0.001),
     "quality-fair": measured("fair", 0.025),
     "quality-poor": measured("poor", 0.09),
+    "quality-none": measured("none", 0.0, packets=0),
+    "state-unknown": unanswered,
     "in-call-keypad": panel("keypad"),
     "in-call-devices": panel("devices", recording="on", recording_rule="recorded"),
     "incoming": incoming,

@@ -14,6 +14,8 @@ from tests.browser.phone_stand_in import PhoneStand, running
 
 pytestmark = pytest.mark.browser
 SOON_MS = 12000
+RECEIVED = """window.perReading = 100; let received = 0; RTCPeerConnection.prototype.getStats = async () =>
+  new Map([['i', {type: 'inbound-rtp', jitter: 0.001, packetsReceived: received += window.perReading, packetsLost: 0}]]);"""
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +244,86 @@ def test_calling_nobody_asks_for_a_number(context: BrowserContext, phone_stand: 
     page.keyboard.type("6")
     expect(page.locator("#plan")).not_to_have_text("Type a number first")
     assert placed(phone_stand) == []
+
+
+def talking(context: BrowserContext, stand: PhoneStand) -> tuple[Page, str]:
+    """A window in a recorded call whose sound has been measured."""
+    page = context.new_page()
+    page.add_init_script(RECEIVED)
+    page.goto(stand.url + "/phone")
+    expect(page.get_by_text("Ready")).to_be_visible()
+    page.keyboard.type("600")
+    press(page, "Call")
+    expect(page.locator("#word")).to_have_text("Connected")
+    call = next(iter(stand.calls))
+    stand.do(stand.change(call, recording="on", recording_rule="recorded"))
+    expect(page.locator("#quality")).to_have_text("Good connection", timeout=SOON_MS)
+    return page, call
+
+
+def test_a_call_in_which_nothing_arrives_says_so_unless_it_is_held(
+    context: BrowserContext, phone_stand: PhoneStand
+) -> None:
+    page, call = talking(context, phone_stand)
+    page.evaluate("window.perReading = 0")
+    expect(page.locator("#quality")).to_have_text("No sound arrives", timeout=9000)
+    shot(page, "no-sound")
+    for held in ({"peer_holds": True}, {"peer_holds": False, "held": True, "state": "held"}):
+        phone_stand.do(phone_stand.change(call, **held))
+        expect(page.locator("#quality")).to_have_count(0, timeout=6000)
+        page.wait_for_timeout(5000)
+        expect(page.locator("#quality")).to_have_count(0)
+    phone_stand.do(phone_stand.change(call, held=False, state="active"))
+    expect(page.get_by_text("No sound arrives")).to_be_visible(timeout=9000)
+    page.evaluate("window.perReading = 100")
+    expect(page.locator("#quality")).to_have_text("Good connection", timeout=SOON_MS)
+    sent = [params["loss_percent"] for method, params in phone_stand.asked if method == "media.stats"]
+    assert 100 in sent and sent[-1] == 0
+
+
+def test_while_the_service_does_not_answer_no_state_of_the_call_is_claimed(
+    context: BrowserContext, phone_stand: PhoneStand
+) -> None:
+    page, _ = talking(context, phone_stand)
+    phone_stand.frozen.add("telephony")
+    expect(page.locator("#unknown")).to_have_text(
+        "State unknown: the phone service does not answer", timeout=SOON_MS + 8000
+    )
+    expect(page.locator("#rec, #quality")).to_have_count(0)
+    shot(page, "state-unknown")
+    phone_stand.frozen.clear()
+    expect(page.locator("#rec")).to_have_text("Recording", timeout=SOON_MS * 2)
+    expect(page.locator("#unknown")).to_have_count(0)
+    expect(page.locator("#quality")).to_have_text("Good connection", timeout=SOON_MS)
+
+
+def test_audio_lost_after_talk_is_told_from_audio_that_never_came(
+    context: BrowserContext, phone_stand: PhoneStand
+) -> None:
+    page = opened(context, phone_stand)
+    expect(page.get_by_text("Ready")).to_be_visible()
+    phone_stand.recent = {"outcome": "media-failed", "talk_seconds": 60}
+    phone_stand.do(phone_stand.change("a1", state="active", answered_at=time.time() - 60))
+    expect(page.locator("#word")).to_have_text("Connected")
+    phone_stand.do(phone_stand.change("a1", state="ended", outcome="media-failed"))
+    expect(page.locator(".lead")).to_have_text("The audio was lost during the call")
+    shot(page, "audio-lost")
+    press(page, "Close")
+    page.locator('nav [data-arg="recents"]').click()
+    expect(page.get_by_text("The audio was lost during the call · 01:00")).to_be_visible()
+    shot(page, "audio-lost-recents")
+    phone_stand.do(phone_stand.change("a2", state="dialing"))
+    expect(page.locator("#word")).to_have_text("Dialing")
+    phone_stand.do(phone_stand.change("a2", state="ended", outcome="media-failed"))
+    expect(page.locator(".lead")).to_have_text("No audio connection")
+
+
+def test_an_incoming_number_that_is_no_contact_is_written_for_people(
+    context: BrowserContext, phone_stand: PhoneStand
+) -> None:
+    page = opened(context, phone_stand)
+    expect(page.get_by_text("Ready")).to_be_visible()
+    peer = {"address": "+593991234567", "name": "", "shown": "+593 99 123 4567"}
+    phone_stand.do(phone_stand.change("in1", direction="inbound", state="ringing", peer=peer))
+    expect(page.locator(".who")).to_have_text("+593 99 123 4567")
+    shot(page, "incoming-number")

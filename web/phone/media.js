@@ -6,10 +6,12 @@ const STATS_MS = 2000;
 const KEPT = 'ctc.devices';
 
 export class Media extends EventTarget {
-  #line; #audio; #tones; #mic = null; #meter = null; #peers = new Map(); #asked = new Map();
+  #line; #audio; #tones; #expects; #mic = null; #meter = null; #peers = new Map(); #asked = new Map();
 
-  constructor(line, audio, ringer, tones) {
+  /** `expects(call)`: whether sound ought to arrive now: the call is up and neither side holds it. */
+  constructor(line, audio, ringer, tones, expects) {
     super();
+    this.#expects = expects;
     this.#line = line;
     this.#audio = audio;
     this.ringer = ringer;
@@ -129,13 +131,14 @@ export class Media extends EventTarget {
       if (this.#asked.get(call) !== token) return;
       made = new RTCPeerConnection({ iceServers: [] });
       const { sender } = made.addTransceiver(track, { direction: 'sendrecv' });
-      this.#peers.set(call, { connection: made, sender, samples: [], before: null, timer: 0 });
+      this.#peers.set(call, { connection: made, sender, samples: [], before: null, expected: false, timer: 0 });
       made.ontrack = (event) => this.#hear(event);
       await made.setLocalDescription();
       await gathered(made);
       const { sdp } = await this.#line.call('media.offer', { call, sdp: made.localDescription.sdp, reason });
       if (made.signalingState === 'closed' || this.#asked.get(call) !== token) return;
       await made.setRemoteDescription({ type: 'answer', sdp });
+      this.#tell('quality', { call, quality: '' });
       this.#watch(call, made);
     } catch (error) {
       if (this.#peers.get(call)?.connection === made) this.#drop(call);
@@ -154,7 +157,9 @@ export class Media extends EventTarget {
   #watch(call, connection) {
     const peer = this.#peers.get(call);
     connection.onconnectionstatechange = () => {
-      if (['disconnected', 'failed'].includes(connection.connectionState)) this.connect(call, 'reconnect');
+      if (!['disconnected', 'failed'].includes(connection.connectionState)) return;
+      this.#tell('quality', { call, quality: this.#expects(call) ? 'none' : '' });
+      this.connect(call, 'reconnect');
     };
     peer.timer = setInterval(() => this.#measure(call, peer), STATS_MS);
   }
@@ -165,8 +170,11 @@ export class Media extends EventTarget {
       if (item.type === 'inbound-rtp') Object.assign(now, { jitter_s: item.jitter ?? 0, packetsReceived: item.packetsReceived, packetsLost: item.packetsLost });
       if (item.type === 'candidate-pair' && item.nominated) now.rtt_s = item.currentRoundTripTime ?? 0;
     }
-    if (peer.before) this.measured(call, sample(peer.before, now));
-    peer.before = now;
+    const expected = this.#expects(call);
+    const arrived = peer.before && now.packetsReceived > peer.before.packetsReceived;
+    if (peer.before && (arrived || (expected && peer.expected))) this.measured(call, sample(peer.before, now));
+    else if (!expected) this.#unmeasured(call, peer);
+    Object.assign(peer, { before: now, expected });
   }
 
   /** Takes one sample of a call's quality. */
@@ -176,6 +184,12 @@ export class Media extends EventTarget {
     peer.samples = [...peer.samples.slice(-9), taken];
     this.#tell('quality', { call, quality: quality(peer.samples) });
     this.#line.call('media.stats', { call, ...taken }).catch(() => {});
+  }
+
+  /** Nothing arrives and nothing has to: no claim is made. */
+  #unmeasured(call, peer) {
+    peer.samples = [];
+    this.#tell('quality', { call, quality: '' });
   }
 
   #renewAll() {

@@ -8,6 +8,7 @@ import { Line } from './rpc.js';
 import { openSession } from './session.js';
 import { Tones } from './tones.js';
 import { view } from './view.js';
+import { who } from './view_call.js';
 
 const STAY_MS = 600000;
 const AT_ONCE_MS = 8000;
@@ -47,9 +48,14 @@ function deviceId() {
 
 const line = new Line(document.body.dataset.wsUrl, async () => (await post('/api/phone/ticket')).ticket,
   { id: deviceId(), label: 'browser' }, () => tones.clock());
-const media = new Media(line, document.getElementById('remote'), document.getElementById('ringer'), tones);
+const media = new Media(line, document.getElementById('remote'), document.getElementById('ringer'), tones, soundExpected);
 state.chosen = media.chosen;
 const ask = (method, params) => line.call(method, params).catch((error) => show({ error: t(`error.${texts.has(`error.${error.kind}`) ? error.kind : 'our-error'}`) }));
+
+function soundExpected(id) {
+  const call = find(id);
+  return call?.state === 'active' && !call.held && !call.peer_holds && call.recording !== 'announcing';
+}
 
 function ringFor(call) {
   if (!call || state.role !== 'phone') {
@@ -60,7 +66,7 @@ function ringFor(call) {
   }
   tones.startRing(media.ringer);
   if (notification || !('Notification' in window) || Notification.permission !== 'granted') return;
-  notification = new Notification(t('incoming'), { body: call.peer.name || call.peer.address, tag: call.call, requireInteraction: true });
+  notification = new Notification(t('incoming'), { body: who(call, state, t), tag: call.call, requireInteraction: true });
   notification.onclick = () => window.focus();
 }
 

@@ -1,6 +1,6 @@
 /** What the phone shows: a pure function of its state. Acts are named by `data-do` and `data-arg`. */
 import { avatar, h, icon } from '../common/dom.js';
-import { callCard, endedSheet, incoming } from './view_call.js';
+import { callCard, endedSheet, ending, incoming } from './view_call.js';
 import { deviceFields } from './view_devices.js';
 
 const LETTERS = { 2: 'ABC', 3: 'DEF', 4: 'GHI', 5: 'JKL', 6: 'MNO', 7: 'PQRS', 8: 'TUV', 9: 'WXYZ', 0: '+' };
@@ -112,7 +112,7 @@ function recent(call, texts) {
   const who = call.peer.name || call.peer.shown || call.peer.address || t('peer.withheld');
   const way = call.missed ? 'missed' : call.direction === 'inbound' ? 'in' : 'out';
   const talked = call.talk_seconds > 0 && texts.timer(call.talk_seconds);
-  const went = call.missed ? t('missed') : [call.outcome !== 'completed' && t(`outcome.${call.outcome}`), talked].filter(Boolean).join(' · ');
+  const went = call.missed ? t('missed') : [call.outcome !== 'completed' && t(`outcome.${ending(call.outcome, call.talk_seconds)}`), talked].filter(Boolean).join(' · ');
   return h('li', { 'data-key': call.call, class: way },
     h('span', { class: 'way' }, icon(way), h('span', { class: 'hidden' }, t(`way.${way}`))),
     h('div', { class: 'grow' }, h('strong', {}, who), h('span', {}, [texts.moment(call.started_at), went].filter(Boolean).join(' · ')),

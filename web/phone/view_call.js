@@ -5,13 +5,14 @@ import { deviceFields } from './view_devices.js';
 
 const RECORDING = ['announcing', 'on'];
 
-/** How the other party's number is written for people, when the server has said it before. */
+/** How the other party's number is written for people, as the call says it or the server has said it before. */
 function written(call, state) {
-  const { address } = call.peer;
+  const { address, shown } = call.peer;
+  if (shown && shown !== address) return shown;
   return state.written[call.call] || state.recents?.find((one) => one.peer.address === address)?.peer.shown || address;
 }
 
-const who = (call, state, t) => call.peer.name || (call.peer.address && written(call, state)) || t('peer.withheld');
+export const who = (call, state, t) => call.peer.name || (call.peer.address && written(call, state)) || t('peer.withheld');
 
 function person(call, state, t) {
   return [avatar(call.peer.name), h('h2', { class: 'who' }, who(call, state, t)),
@@ -23,14 +24,21 @@ export function word(call, t) {
   return t(`state.${call.state === 'held' || call.held ? 'held' : call.state}`);
 }
 
+/** Whether the service is there to say how the call stands. */
+const known = (state) => state.link === 'open';
+
 function chips(call, state, texts) {
   const { t } = texts;
+  if (!known(state)) {
+    return h('div', { class: 'chips', 'data-key': 'unknown' }, h('p', { class: 'unknown', role: 'status', id: 'unknown' }, icon('alert'),
+      t(state.link === 'replaced' ? 'state.unknown' : 'state.unanswered')));
+  }
   const measured = state.quality[call.call];
   return h('div', { class: 'chips', 'data-key': 'chips' },
     h('p', { class: `rec ${call.recording}`, role: 'status', id: 'rec' }, RECORDING.includes(call.recording) && icon('record'),
       call.recording === 'off' ? t(`rule.${call.recording_rule || 'user-off'}`) : t(`rec.${call.recording}`)),
-    measured && h('p', { class: `quality ${measured}`, id: 'quality' }, icon('signal'), t(`quality.${measured}`)),
-    measured === 'poor' && h('p', { class: 'plain' }, t('quality.hint')));
+    measured && h('p', { class: `quality ${measured}`, role: measured === 'none' && 'status', id: 'quality' }, icon('signal'), t(`quality.${measured}`)),
+    ['poor', 'none'].includes(measured) && h('p', { class: 'plain' }, t('quality.hint')));
 }
 
 const PANELS = {
@@ -48,7 +56,7 @@ export function callCard(call, state, texts, dialPad) {
   }, icon(picture), h('span', {}, label));
   return [h('main', { class: `body incall ${state.panel ? 'open' : ''}`, tabindex: -1, 'data-key': 'incall' },
     h('div', { class: 'person' }, person(call, state, t),
-      h('p', { class: 'progress' }, h('span', { id: 'word', role: 'status' }, word(call, t)),
+      h('p', { class: `progress ${known(state) ? '' : 'unknown'}` }, h('span', { id: 'word', role: 'status' }, word(call, t)),
         call.answered_at && h('time', { id: 'timer', role: 'timer' }, texts.timer(seconds))),
       chips(call, state, texts)),
     state.panel && h('div', { class: `drawer ${state.panel}`, id: `panel-${state.panel}`, 'data-key': `panel-${state.panel}` }, PANELS[state.panel](state, texts, dialPad)),
@@ -69,12 +77,15 @@ export function incoming(call, state, { t }, another) {
     button('answer', '', { class: 'call', 'data-arg': call.call }, icon('call'), h('span', {}, t('answer'))))];
 }
 
+/** The key of an outcome's words: audio that had carried talk was lost, not missing from the start. */
+export const ending = (outcome, talkSeconds) => (outcome === 'media-failed' && talkSeconds > 0 ? 'media-lost' : outcome);
+
 const missed = (call) => call.direction === 'inbound' && ['no-answer', 'cancelled', 'unreachable'].includes(call.outcome);
 
 /** How it ended in one sentence; a failure of ours or of the PBX says more than its name. */
 function sentence(call, { t, has }) {
   if (missed(call)) return t('missed');
-  const outcome = call.outcome || 'completed';
+  const outcome = ending(call.outcome || 'completed', call.talked);
   return t(has(`ended.${outcome}`) ? `ended.${outcome}` : `outcome.${outcome}`);
 }
 
