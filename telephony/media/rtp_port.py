@@ -29,6 +29,7 @@ class RtpCounters:
     """What one port saw; `foreign` came from elsewhere than the far party."""
 
     received: int = 0
+    sent: int = 0
     foreign: int = 0
     malformed: int = 0
 
@@ -120,8 +121,12 @@ class RtpPort(asyncio.DatagramProtocol):
         kind = self.payload_type | 0x80 if marker or fresh else self.payload_type
         try:
             self._send(_pack(0x80, kind, sequence, timestamp, numbering.ssrc) + payload, to)
+        except BlockingIOError:
+            return
         except OSError as error:
-            transport.failed(error)
+            self.error_received(error)
+            return
+        self.counters.sent += 1
 
     def send_digit(self, digit: str, duration_ms: int = 120) -> None:
         """Send one event after those that still run; nothing when the far party takes none."""
@@ -154,6 +159,7 @@ class RtpPort(asyncio.DatagramProtocol):
         )
         if self.sending:
             self._transport.sendto(packet, to)
+            self.counters.sent += 1
         if payloads[1:]:
             delay = PACKET_MS / 1000
             self._event_timer = loop.call_later(delay, self._step_event, payloads[1:], timestamp, False)

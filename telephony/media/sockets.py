@@ -68,12 +68,14 @@ class MediaSocket(asyncio.DatagramTransport):
         """Send one datagram; what cannot be reached is told to the protocol's `error_received`."""
         try:
             self.send(data, addr)
+        except BlockingIOError:
+            pass
         except OSError as error:
             self.failed(error)
 
     def failed(self, error: OSError) -> None:
-        """The kernel says that a datagram did not arrive, has no room for one now, or that the socket is closed."""
-        if not self._closing and not isinstance(error, BlockingIOError):
+        """The kernel says that a datagram did not arrive, or that the socket is closed."""
+        if not self._closing:
             self._protocol.error_received(error)
 
     def is_closing(self) -> bool:
@@ -161,10 +163,12 @@ class Sockets:
 
     def _met(self, error: Exception, sock: MediaSocket) -> None:
         """One call's trouble is not the others'."""
+        if isinstance(error, BlockingIOError):
+            return
         if isinstance(error, OSError):
             sock.failed(error)
-        else:
-            self.loop.call_exception_handler({"message": "a datagram was not taken", "exception": error})
+            return
+        self.loop.call_exception_handler({"message": "a datagram was not taken", "exception": error})
 
 
 _OF_LOOP: dict[asyncio.AbstractEventLoop, Sockets] = {}

@@ -1,8 +1,7 @@
 """Recordings on disk while the call runs: append-only records with checksums, synced within a second.
 
 A record is CRC-32, length, kind and body; the checksum covers length, kind and body. A reader
-takes records up to the first one that is torn or wrong: that is all that a kill can lose. The loop only
-appends packed frames to a buffer; the thread that writes makes one record of all that waits.
+takes records up to the first one that is torn or wrong: that is all that a kill can lose.
 """
 
 from __future__ import annotations
@@ -25,18 +24,13 @@ from telephony.media.frame import Frame
 
 log = logging.getLogger(__name__)
 MAGIC = b"CTCSPL1\n"
-SYNC_SECONDS = 0.75
+SYNC_SECONDS = 0.5
 MAX_BUFFER_BYTES = 1 << 20
-MAX_RECORD_BYTES = 2 * MAX_BUFFER_BYTES
-MAX_PAYLOAD_BYTES = 2048
+MAX_RECORD_BYTES = 1 << 16
 SIDES = ("user", "peer")
 _HEAD = struct.Struct("!IIB")
 _FRAME = struct.Struct("!IIHB")
-_ITEM = struct.Struct("!IIHBH")
-_pack = _ITEM.pack
-# Markers and the end find room after the last frame that did.
-_FULL_BYTES = MAX_BUFFER_BYTES - 4096
-_HEADER, _AUDIO, _MARKER, _CLOSED, _FRAMES = 1, 2, 3, 4, 5
+_HEADER, _AUDIO, _MARKER, _CLOSED = 1, 2, 3, 4
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
@@ -76,7 +70,7 @@ def spool_path(directory: Path, call: str) -> Path:
     return directory / f"{call}.spool"
 
 
-def _record(kind: int, body: bytes | bytearray) -> bytes:
+def _record(kind: int, body: bytes) -> bytes:
     tail = struct.pack("!IB", len(body), kind) + body
     return struct.pack("!I", zlib.crc32(tail)) + tail
 
@@ -107,24 +101,14 @@ def read_spool(path: Path) -> Spool:
         if kind == _AUDIO and len(body) > _FRAME.size:
             offset, timestamp, sequence, side = _FRAME.unpack_from(body)
             frames.append(SpooledFrame(SIDES[side & 1], offset, timestamp, sequence, body[_FRAME.size :]))
-        elif kind == _FRAMES:
-            frames += _frames_of(body)
         elif kind == _MARKER:
             markers.append(Marker(**json.loads(body)))
         closed = closed or kind == _CLOSED
     return Spool(header, tuple(frames), tuple(markers), closed)
 
 
-def _frames_of(body: bytes) -> Iterator[SpooledFrame]:
-    at = 0
-    while at < len(body):
-        offset, timestamp, sequence, side, size = _ITEM.unpack_from(body, at)
-        at += _ITEM.size + size
-        yield SpooledFrame(SIDES[side & 1], offset, timestamp, sequence, body[at - size : at])
-
-
 class Syncer:
-    """One thread that writes and syncs every open tape, each within a second."""
+    """One thread that writes and syncs every open tape twice a second."""
 
     def __init__(self) -> None:
         self._tapes: set[SpoolTape] = set()
@@ -181,8 +165,6 @@ class SpoolTape:
         self.lost_bytes = 0
         self._now, self._began, self._syncer = now, now(), syncer
         self._lock, self._disk = threading.Lock(), threading.Lock()
-        # Packed frames, then the records that they became. Bytes alone: the garbage collector does not count them.
-        self._frames = bytearray()
         self._buffer = bytearray(MAGIC + _record(_HEADER, json.dumps(dict(header)).encode()))
         self._good = 0
         self._fd: int | None = None
@@ -194,26 +176,16 @@ class SpoolTape:
         return max(0, round((self._now() - self._began) * 1000))
 
     def write(self, side: str, frame: Frame) -> None:
-        """Remember one received frame of `user` or `peer`."""
-        payload, timestamp, sequence, _, _ = frame
-        size = len(payload)
-        if self._closed or not size:
+        """Append one received frame of `user` or `peer`."""
+        if self._closed or not frame.payload or len(frame.payload) > MAX_RECORD_BYTES // 2:
             return
-        if len(self._frames) + len(self._buffer) + size > _FULL_BYTES or size > MAX_PAYLOAD_BYTES:
-            self.lost_bytes += size
-            return
-        offset = round((self._now() - self._began) * 1000)
-        place = _pack(offset, timestamp & 0xFFFFFFFF, sequence & 0xFFFF, side == "peer", size)
-        with self._lock:
-            self._frames += place + payload
+        place = _FRAME.pack(self._offset_ms(), frame.timestamp & 0xFFFFFFFF, frame.sequence & 0xFFFF, SIDES.index(side))
+        self._append(_record(_AUDIO, place + frame.payload))
 
     def mark(self, kind: str) -> None:
         """Append a marker."""
         if not self._closed:
-            self._append(self._marker(kind))
-
-    def _marker(self, kind: str) -> bytes:
-        return _record(_MARKER, json.dumps({"kind": kind, "offset_ms": self._offset_ms()}).encode())
+            self._append(_record(_MARKER, json.dumps({"kind": kind, "offset_ms": self._offset_ms()}).encode()))
 
     def close(self) -> None:
         """No byte is written after this."""
@@ -226,7 +198,6 @@ class SpoolTape:
         """Close and delete."""
         self._closed = self._discarded = True
         with self._lock:
-            self._frames.clear()
             self._buffer.clear()
         self._syncer.wake()
 
@@ -235,12 +206,11 @@ class SpoolTape:
         return self._finished.wait(timeout_seconds)
 
     def _append(self, record: bytes) -> None:
-        """A record after all frames so far."""
         with self._lock:
-            if self._frames:
-                self._buffer += _record(_FRAMES, self._frames)
-                self._frames.clear()
-            self._buffer += record
+            if len(self._buffer) + len(record) > MAX_BUFFER_BYTES:
+                self.lost_bytes += len(record)
+            else:
+                self._buffer += record
 
     def sync(self) -> bool:
         """Write and fsync what is waiting; True when the tape is finished. Only the syncer's thread calls this."""
@@ -259,7 +229,6 @@ class SpoolTape:
             return closed
 
     def _flush(self) -> None:
-        self._append(b"")
         with self._lock:
             waiting = bytes(self._buffer)
         if self._discarded or not waiting:
@@ -271,13 +240,14 @@ class SpoolTape:
         written = 0
         while written < len(waiting):
             written += os.pwrite(self._fd, waiting[written:], self._good + written)
-        os.fdatasync(self._fd)
+        os.fsync(self._fd)
         with self._lock:
             del self._buffer[: len(waiting)]
             self._good += len(waiting)
-        if self.lost_bytes:
-            self.lost_bytes = 0
-            self._append(self._marker("gap"))
+            if self.lost_bytes:
+                gap = {"kind": "gap", "offset_ms": self._offset_ms()}
+                self._buffer += _record(_MARKER, json.dumps(gap).encode())
+                self.lost_bytes = 0
 
     def _note(self, error: OSError) -> None:
         if not self._failing:

@@ -26,8 +26,7 @@ class WebRtcEndpoint:
         self._numbering = Numbering(codec.clock_rate_hz)
         self._digits = DtmfReceiver()
         self._connection: GuardedConnection | None = None
-        # Component to pair, aioice's own; the pair changes when the browser moves.
-        self._nominated: dict[int, Any] = {}
+        # Of the nominated pair, which changes when the browser moves.
         self._pair: Any = None
         self._transport: Any = None
         self._send: Callable[[bytes, Any], int] = _nowhere
@@ -48,7 +47,7 @@ class WebRtcEndpoint:
         self._payload_type, self._event_payload_type = payload_type, event_payload_type
         self._protect = SrtpWriter(dtls._tx_srtp).protect
         self._unprotect = SrtpReader(dtls._rx_srtp).unprotect
-        self._connection, self._nominated = connection, connection._nominated
+        self._connection = connection
         self.last_media_at = self._now()
         connection.on_media = self._received
 
@@ -56,15 +55,17 @@ class WebRtcEndpoint:
         """Send nothing and hear nothing until the next `attach`."""
         if self._connection is not None:
             self._connection.on_media = _ignore
-        self._nominated = {}
         self._connection = self._pair = self._transport = self._to = None
         self._send, self._protect, self._unprotect = _nowhere, _unprotected, _ignore
 
     def send(self, frame: Frame) -> None:
         """Send one frame; dropped while the browser is away."""
         payload, in_timestamp, in_sequence, marker, _ = frame
-        pair, numbering = self._nominated.get(1), self._numbering
-        if pair is None or not payload:
+        connection, numbering = self._connection, self._numbering
+        if connection is None or not payload:
+            return
+        pair = connection._nominated.get(1)
+        if pair is None:
             return
         if pair is not self._pair:
             self._pair, self._transport, self._to = pair, pair.protocol.transport, pair.remote_addr
@@ -78,6 +79,8 @@ class WebRtcEndpoint:
             self.sent += 1
             try:
                 self._send(packet, self._to)
+            except BlockingIOError:
+                pass
             except OSError as error:
                 self._transport.failed(error)
 

@@ -80,7 +80,7 @@ class Tape:
         await asyncio.sleep(0)
         tape = self.studio._tapes.get(CallId("c1"))
         if tape is not None:
-            await until(lambda: not (tape._frames or tape._buffer) or tape._finished.is_set(), 5)
+            await until(lambda: not tape._buffer or tape._finished.is_set(), 5)
         return b"".join(path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
 
     async def words(self) -> set[str]:
