@@ -26,6 +26,7 @@ from addon.ports.outside import Ports
 from addon.store.tenancy import Tenancy
 from addon.wiring import build_ports, build_tenancy
 from contract import wire
+from contract.addresses import Reach
 from contract.calls import CallId, Device, Party, RecordingPlan, RecordingRule
 from contract.commands import Command, CommandResult, HangUp, PlaceCall
 from contract.numbers import LineId, TenantId, UserId
@@ -69,7 +70,10 @@ class Stand:
     def seed(self, *words: str, typed: str = "") -> None:
         """One `python -m addon admin` command while nothing runs yet."""
         said: list[str] = []
-        assert admin_run(words, self.tenancy, self.ports, True, io.StringIO(f"{typed}\n"), said.append) == 0, said
+        assert (
+            admin_run(words, self.tenancy, self.ports, Reach(loopback=True), io.StringIO(f"{typed}\n"), said.append)
+            == 0
+        ), said
 
     def admin(self, *words: str, typed: str = "") -> str:
         """The same as an administrator does it: a command of its own beside the running product."""

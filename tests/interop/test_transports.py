@@ -13,6 +13,7 @@ import pytest
 
 from addon.admin_cli import UNWELL
 from addon.admin_cli import run as admin_run
+from contract.addresses import Reach
 from contract.calls import Outcome
 from tests.interop.conftest import House
 from tests.interop.stand import Stand
@@ -200,7 +201,7 @@ async def test_a_pbx_that_is_not_who_it_should_be_is_refused_and_the_administrat
     said: list[str] = []
     arguments = ("check-line", "--tenant", tenant)
     status = await asyncio.to_thread(
-        admin_run, arguments, edge.stand.tenancy, edge.stand.ports, True, io.StringIO(), said.append
+        admin_run, arguments, edge.stand.tenancy, edge.stand.ports, Reach(loopback=True), io.StringIO(), said.append
     )
     assert status == UNWELL and words in said[0]
     async with edge.stand.phone(tenant, tenant) as webphone:
