@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from contract import wire
-from contract.calls import CallState, Direction, Outcome
+from contract.calls import CallState, Device, Direction, Outcome
 from telephony.calls.call import Call
 from telephony.calls.phones import Person
 from telephony.calls.switchboard import Switchboard, hold
@@ -281,6 +281,7 @@ async def _answer(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[s
     call = door.call_of(page, params)
     if call.direction is not Direction.INBOUND or call.state is not CallState.RINGING:
         raise RpcError("bad-state")
+    door.board.one_voice(call)
     call.picked_up.set()
     return {}
 
@@ -299,7 +300,10 @@ async def _hang_up(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[
 
 
 async def _hold(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[str, Any]:
-    await hold(door.call_of(page, params), flag(params, "held"))
+    call, held = door.call_of(page, params), flag(params, "held")
+    if not held and call.device is Device.BROWSER:
+        door.board.one_voice(call)
+    await hold(call, held)
     return {}
 
 

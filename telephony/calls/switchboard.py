@@ -67,6 +67,7 @@ class Switchboard:
     _known: dict[CallId, None] = field(default_factory=dict)
     _tasks: dict[CallId, asyncio.Task[None]] = field(default_factory=dict)
     _graces: dict[Person, asyncio.TimerHandle] = field(default_factory=dict)
+    _holds: set[asyncio.Future[None]] = field(default_factory=set)
     _seq: int = 0
 
     def __post_init__(self) -> None:
@@ -107,6 +108,19 @@ class Switchboard:
             raise BadCommand("unknown-call")
         return call
 
+    def one_voice(self, call: Call) -> None:
+        """Whoever talks on one browser call holds the others: nothing is said to two parties, or recorded of two."""
+        for other in self.of((call.tenant, call.user)):
+            if other is not call and other.device is Device.BROWSER and other.state is CallState.ACTIVE:
+                holding = asyncio.ensure_future(hold(other, True))
+                self._holds.add(holding)
+                holding.add_done_callback(self._held)
+
+    def _held(self, holding: asyncio.Future[None]) -> None:
+        self._holds.discard(holding)
+        if not holding.cancelled() and isinstance(error := holding.exception(), Exception):
+            log.warning("a call could not be held for another", extra={"error": type(error).__name__})
+
     def show(self, call: Call) -> None:
         """Send the call's picture to its person's windows."""
         self._seq += 1
@@ -118,6 +132,8 @@ class Switchboard:
         Raises OSError for a full disk; with `unkept`, an emergency, the call goes on without its note on disk.
         """
         call.on_change = self.show
+        if call.device is Device.BROWSER and call.direction is Direction.OUTBOUND:
+            self.one_voice(call)
         self.live[call.id] = call
         self._known[call.id] = None
         while len(self._known) > _REMEMBERED:
@@ -289,7 +305,10 @@ async def _hang_up(board: Switchboard, command: HangUp) -> CommandResult:
 
 
 async def _hold(board: Switchboard, command: HoldCall) -> None:
-    await hold(board.mine((command.tenant, command.user), command.call), command.held)
+    call = board.mine((command.tenant, command.user), command.call)
+    if not command.held and call.device is Device.BROWSER:
+        board.one_voice(call)
+    await hold(call, command.held)
 
 
 async def hold(call: Call, held: bool) -> None:

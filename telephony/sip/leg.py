@@ -468,12 +468,15 @@ class SipLeg:
         self._reply(transaction, request, self._answer(theirs))
 
     def _follow(self, body: bytes, *, ours: bool) -> sdp.Description:
-        """Send and hear where their new description says, whose change is `ours` or theirs; raises ParseError."""
+        """Send and hear where their new description says, whose change is `ours` or theirs; raises ParseError.
+
+        An answer to ours that does not send is no hold of theirs, but one that sends ends theirs.
+        """
         assert self._rtp is not None and self.endpoint is not None
         theirs = sdp.parse(body)
         self._connect(self._rtp, theirs, sdp.chosen(theirs, (self.endpoint.codec,)))
         was, self._theirs = bool(self._theirs and self._theirs.holds), theirs
-        if theirs.holds != was and not ours:
+        if theirs.holds != was and not (ours and theirs.holds):
             self.events.put(Signal.HELD if theirs.holds else Signal.RESUMED)
         return theirs
 

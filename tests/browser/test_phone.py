@@ -260,3 +260,28 @@ def test_each_page_is_light_and_quiet(talker: Browser, phone_stand: PhoneStand) 
         page.context.close()
     print("\nbytes:", total)
     assert all(10_000 < size < 150_000 for size in total.values())
+
+
+def test_two_calls_the_one_that_is_heard_is_shown_and_the_other_can_be_gone_back_to(
+    context: BrowserContext, phone_stand: PhoneStand
+) -> None:
+    page = opened(context, phone_stand)
+    dial(page)
+    first = next(iter(phone_stand.calls))
+    phone_stand.do(
+        phone_stand.change(
+            "b2", direction="inbound", state="ringing", peer={"address": "+1", "name": "Bela", "shown": "+1"}
+        )
+    )
+    expect(page.get_by_text("Another call is in progress")).to_be_visible()
+    phone_stand.do(phone_stand.change(first, state="held", held=True))
+    phone_stand.do(phone_stand.change("b2", state="active", answered_at=time.time()))
+    expect(page.get_by_role("heading", name="Bela")).to_be_visible()
+    expect(page.locator("#word")).to_have_text("Connected")
+    shot(page, "two-calls")
+    page.get_by_role("button", name="Switch").click()
+    soon(lambda: ("call.hold", {"call": first, "held": False}) in phone_stand.asked)
+    phone_stand.do(phone_stand.change("b2", state="held", held=True))
+    expect(page.get_by_text("Bela is on hold")).to_be_visible()
+    page.get_by_role("button", name="Hang up").click()
+    soon(lambda: ("call.hangup", {"call": first}) in phone_stand.asked)

@@ -1,10 +1,11 @@
 /** Keyboard: digits typed anywhere, Ctrl/⌘+Shift+M H K A X. */
+import { current } from './view.js';
 
 export function bindKeys(read, acts) {
   document.addEventListener('keydown', (event) => {
     const state = read();
     const ringing = state.calls.find((call) => call.direction === 'inbound' && call.state === 'ringing');
-    const call = state.calls.find((one) => one !== ringing) ?? ringing;
+    const call = current(state);
     if ((event.ctrlKey || event.metaKey) && event.shiftKey) {
       const wanted = {
         KeyM: call && call !== ringing && (() => acts.mute(call.call)), KeyH: call && call !== ringing && (() => acts.hold(call.call)),

@@ -6,7 +6,7 @@ const STATS_MS = 2000;
 const KEPT = 'ctc.devices';
 
 export class Media extends EventTarget {
-  #line; #audio; #tones; #expects; #mic = null; #meter = null; #peers = new Map(); #asked = new Map();
+  #line; #audio; #tones; #expects; #mic = null; #meter = null; #peers = new Map(); #asked = new Map(); #heard = '';
 
   /** `expects(call)`: whether sound ought to arrive now: the call is up and neither side holds it. */
   constructor(line, audio, ringer, tones, expects) {
@@ -132,7 +132,7 @@ export class Media extends EventTarget {
       made = new RTCPeerConnection({ iceServers: [] });
       const { sender } = made.addTransceiver(track, { direction: 'sendrecv' });
       this.#peers.set(call, { connection: made, sender, samples: [], before: null, expected: false, timer: 0 });
-      made.ontrack = (event) => this.#hear(event);
+      made.ontrack = (event) => this.#arrived(call, event);
       await made.setLocalDescription();
       await gathered(made);
       const { sdp } = await this.#line.call('media.offer', { call, sdp: made.localDescription.sdp, reason });
@@ -149,8 +149,18 @@ export class Media extends EventTarget {
     }
   }
 
-  #hear(event) {
-    this.#audio.srcObject = event.streams[0] ?? new MediaStream([event.track]);
+  #arrived(call, event) {
+    const peer = this.#peers.get(call);
+    if (peer) peer.stream = event.streams[0] ?? new MediaStream([event.track]);
+    if (!this.#heard || !this.#peers.has(this.#heard) || call === this.#heard) this.hear(call);
+  }
+
+  /** Of several calls one is heard. */
+  hear(call) {
+    this.#heard = call;
+    const stream = this.#peers.get(call)?.stream;
+    if (!stream || this.#audio.srcObject === stream) return;
+    this.#audio.srcObject = stream;
     this.#audio.play().catch(() => {});
   }
 

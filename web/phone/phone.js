@@ -7,7 +7,7 @@ import { Media } from './media.js';
 import { Line } from './rpc.js';
 import { openSession } from './session.js';
 import { Tones } from './tones.js';
-import { view } from './view.js';
+import { current, view } from './view.js';
 import { who } from './view_call.js';
 
 const STAY_MS = 600000;
@@ -27,13 +27,19 @@ let heardAt = Date.now();
 const state = {
   user: null, link: 'connecting', role: 'remote', line: { registered: false, problem: '' }, calls: [], tab: 'keypad', number: '',
   plan: null, recents: null, missed: 0, devices: {}, chosen: {}, level: 0, quality: {}, refused: '', error: '', ended: null,
-  panel: '', sent: '', consent: null, silent: false, written: {}, now: Date.now() / 1000, shown: '',
+  panel: '', sent: '', consent: null, silent: false, written: {}, now: Date.now() / 1000,
   hint: '', unplanned: false, unlisted: false, placing: false, unsure: null,
 };
 
 function show(change = {}) {
   Object.assign(state, change);
   const shown = view(state, texts);
+  const heard = current(state);
+  if (heard && heard.call !== state.heard) {
+    if (state.heard) media.mute(Boolean(heard.muted));
+    media.hear(heard.call);
+  }
+  state.heard = heard?.call ?? '';
   const focused = root.contains(document.activeElement);
   if (root.firstElementChild) morph(root.firstElementChild, shown);
   else root.append(shown);
@@ -231,7 +237,7 @@ const ACTS = {
   hangup: (call) => ask('call.hangup', { call }),
   mute: (call) => { const muted = !find(call).muted; media.mute(muted); ask('call.mute', { call, muted }); },
   hold: (call) => ask('call.hold', { call, held: !find(call).held }),
-  dtmf: (digits) => { tones.key(digits); show({ sent: (state.sent + digits).slice(-24) }); ask('call.dtmf', { call: state.calls[0].call, digits }); },
+  dtmf: (digits) => { tones.key(digits); show({ sent: (state.sent + digits).slice(-24) }); ask('call.dtmf', { call: current(state).call, digits }); },
   panel: (panel) => { show({ panel: state.panel === panel ? '' : panel }); if (panel === 'devices') media.list(); },
   'record-stop': (call) => ask('record.stop', { call }),
   take: async () => { const got = await ask('session.take', {}); if (got) { show({ role: got.role }); for (const call of state.calls) took(call, 'reconnect'); } },

@@ -6,13 +6,16 @@ import { deviceFields } from './view_devices.js';
 const LETTERS = { 2: 'ABC', 3: 'DEF', 4: 'GHI', 5: 'JKL', 6: 'MNO', 7: 'PQRS', 8: 'TUV', 9: 'WXYZ', 0: '+' };
 const TABS = ['keypad', 'recents', 'settings'];
 
+/** The call that is heard: the one that is not on hold, else the first. */
+export const current = (state) => state.calls.find((one) => !one.held && one.state !== 'ringing') ?? state.calls.find((one) => !one.held) ?? state.calls[0];
+
 export function view(state, texts) {
   const { t } = texts;
-  const call = state.calls.find((one) => one.call === state.shown) ?? state.calls[0];
+  const call = current(state);
   const ringing = state.calls.find((one) => one.direction === 'inbound' && one.state === 'ringing');
   const body = () => {
     if (!state.user && state.link === 'signed-out') return signIn(t);
-    if (ringing) return incoming(ringing, state, texts, call !== ringing);
+    if (ringing) return incoming(ringing, state, texts, state.calls.length > 1);
     if (call) return callCard(call, state, texts, dialPad);
     if (state.consent) return consent(state, texts);
     if (state.ended) return endedSheet(state.ended, state, texts);

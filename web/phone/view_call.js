@@ -59,6 +59,8 @@ export function callCard(call, state, texts, dialPad) {
       h('p', { class: `progress ${known(state) ? '' : 'unknown'}` }, h('span', { id: 'word', role: 'status' }, word(call, t)),
         call.answered_at && h('time', { id: 'timer', role: 'timer' }, texts.timer(seconds))),
       chips(call, state, texts)),
+    state.calls.filter((one) => one !== call && ['active', 'held'].includes(one.state)).map((one) => h('section', { class: 'notice', 'data-key': `other-${one.call}` },
+      icon('hold'), h('p', {}, t('call.waiting', { who: who(one, state, t) })), button('hold', t('call.switch'), { class: 'tonal', 'data-arg': one.call }))),
     state.panel && h('div', { class: `drawer ${state.panel}`, id: `panel-${state.panel}`, 'data-key': `panel-${state.panel}` }, PANELS[state.panel](state, texts, dialPad)),
     h('div', { class: 'controls' },
       key('mute', 'mute', call.muted ? 'muted' : 'mute', call.muted, t('mute')), key('hold', 'hold', call.held ? 'resume' : 'hold', call.held, t('hold')),

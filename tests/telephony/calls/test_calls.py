@@ -124,7 +124,7 @@ async def test_a_script_that_breaks_ends_only_its_call(x: Exchange) -> None:
     await until(lambda: call.media == "wanted")
     offer = asyncio.ensure_future(call.take_offer("PCMU"))
     assert (await x.ended("bad"))["outcome"] is Outcome.OUR_ERROR
-    assert other.state is CallState.ACTIVE
+    assert other.state in {CallState.ACTIVE, CallState.HELD}
     offer.cancel()
 
 
@@ -456,3 +456,18 @@ async def test_a_party_that_is_slow_to_hang_up_keeps_no_call_on_the_card(
     assert presence(x.board, *ALICE)["calls"] == []
     answered.set()
     assert (await x.ended("c1"))["outcome"] is Outcome.COMPLETED
+
+
+async def test_who_answers_a_second_call_holds_the_first_and_going_back_holds_the_second(x: Exchange) -> None:
+    first, peer = await connected(x)
+    second, other = await connected(x, place("c2"))
+    await until(lambda: first.state is CallState.HELD)
+    assert peer.log[-1] == ("hold", True) and second.state is CallState.ACTIVE
+    assert (await x.board.command(HoldCall(first.id, *ALICE, False))).accepted
+    await until(lambda: second.state is CallState.HELD and first.state is CallState.ACTIVE)
+    assert other.log[-1] == ("hold", True)
+    second.hang_up()
+    await until(lambda: len(x.board.live) == 1)
+    assert first.state is CallState.ACTIVE
+    first.hang_up()
+    await until(lambda: not x.board.live)

@@ -15,7 +15,7 @@ from telephony.sip.message import Message, parse
 from telephony.sip.refusal import STATUSES, digit_of
 from telephony.sip.transaction import ServerTransaction
 from telephony.sip.useragent import UserAgent, seen_from
-from tests.telephony.sip.pair import FarEnd, Ours, pair, until
+from tests.telephony.sip.pair import HOST, FarEnd, Ours, pair, until
 from tests.telephony.sip.test_legs import answers
 from tests.telephony.sip.test_message import INVITE
 
@@ -169,3 +169,17 @@ async def test_an_offer_that_we_make_on_demand_is_answered_in_the_ack() -> None:
 def test_a_response_names_where_its_request_came_from(via: str, seen: str) -> None:
     request = parse(INVITE).without("Via").front("Via", via)
     assert seen_from(request, ("192.0.2.7", 777)).get("Via") == seen
+
+
+async def test_a_hold_that_an_answer_of_theirs_ends_is_told_as_ended() -> None:
+    async with pair(FarEnd(script=answers)) as ours:
+        leg, _ = await up(ours)
+        assert leg._theirs is not None and leg.endpoint is not None
+        plain = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n"
+        leg._follow(plain.replace("sendrecv", "sendonly").encode(), ours=False)
+        await until(leg, Signal.HELD)
+        leg._follow(plain.encode(), ours=True)
+        await until(leg, Signal.RESUMED)
+        leg._follow(plain.replace("sendrecv", "inactive").encode(), ours=True)
+        leg._follow(plain.encode(), ours=False)
+        await until(leg, Signal.RESUMED)
