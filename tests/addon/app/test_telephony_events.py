@@ -215,3 +215,13 @@ def test_the_announcement_speaks_the_users_language_or_their_countrys(
     ask = wire.dumps(RouteRequest(CallId("i1"), ACME, LineId("pbx"), "1001", Party("")))
     plan = wire.loads(signed(house, "POST", "/telephony/route", ask).data, RoutePlan)
     assert plan.announcement_language == spoken
+
+
+def test_a_recording_is_kept_no_longer_than_the_company_allows_whatever_the_user_chose(house: House) -> None:
+    tenant, store = house.tenancy.get(ACME), house.tenancy.of(ACME)
+    assert tenant is not None and store.settings.get(ALICE).retention_days > 3
+    house.tenancy.put(replace(tenant, retention_max_days=3))
+    for told in (call_ended("c1"), uploaded(house, "c1")):
+        fold(told, house.tenancy, house.ports)
+    (kept,) = store.recordings.latest(ALICE)
+    assert kept.purge_at == NOW + 6 + 3 * 86400  # the end of the call
