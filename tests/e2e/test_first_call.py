@@ -186,6 +186,29 @@ def test_an_inbound_call_rings_with_the_callers_name_and_is_answered_or_declined
             phone.press("Close")
 
 
+def test_a_second_call_holds_the_first_and_one_can_go_back(alice: Person) -> None:
+    phone = open_phone(alice)
+    phone.dial("606")
+    phone.says("Connected")
+    phone.hang_up()
+    phone.dial(OUTSIDE)
+    phone.says("Connected")
+    phone.hears(650)
+    expect(phone.page.get_by_text("Another call is in progress")).to_be_visible(timeout=20000)
+    phone.press("Answer")
+    expect(phone.page.locator("h2.who")).not_to_have_text(OUTSIDE)
+    phone.hears(480)
+    shot(phone.page, "two-calls")
+    phone.press("Switch")
+    phone.hears(650)
+    phone.press("Hang up")
+    phone.says("On hold")
+    phone.press("Hold")
+    phone.says("Connected")
+    phone.hears(480)
+    phone.hang_up()
+
+
 def test_my_desk_phone_rings_first_and_no_window_opens(bob: Person) -> None:
     bob.home()
     bob.clicks("Change")
