@@ -41,12 +41,12 @@ def test_a_dead_pbx_is_named_given_up_and_then_not_called_until_it_is_back(alice
         began = time.monotonic()
         phone.dial("600")
         phone.says("Your telephone system has not answered yet…")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 15
         shot(phone.page, "away-pbx-silent")
-        expect(
-            phone.page.get_by_text("Your telephone system did not answer, so the call was given up.")
-        ).to_be_visible()
-        assert time.monotonic() - began < 20
+        expect(phone.page.get_by_text("Your telephone system did not answer, so the call was given up.")).to_be_visible(
+            timeout=30000
+        )
+        assert time.monotonic() - began < 28  # well before the 32 s of timer B
         expect(phone.page.get_by_text("The PBX cannot be reached.")).to_be_visible()
         expect(phone.page.get_by_text("The audio could not be connected")).to_have_count(0)
         shot(phone.page, "away-pbx-gave-up")
