@@ -14,10 +14,10 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from contract import wire
-from contract.calls import CallState, Device, Direction, Outcome
+from contract.calls import CallState, Direction, Outcome
 from telephony.calls.call import Call
 from telephony.calls.phones import Person
-from telephony.calls.switchboard import Switchboard, hold
+from telephony.calls.switchboard import Switchboard
 from telephony.errors import BadCommand, ParseError, TelephonyError
 
 log = logging.getLogger(__name__)
@@ -300,10 +300,7 @@ async def _hang_up(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[
 
 
 async def _hold(door: PhoneDoor, page: Page, params: dict[str, Any]) -> dict[str, Any]:
-    call, held = door.call_of(page, params), flag(params, "held")
-    if not held and call.device is Device.BROWSER:
-        door.board.one_voice(call)
-    await hold(call, held)
+    await door.board.hold(door.call_of(page, params), flag(params, "held"))
     return {}
 
 

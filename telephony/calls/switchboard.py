@@ -108,11 +108,21 @@ class Switchboard:
             raise BadCommand("unknown-call")
         return call
 
+    async def hold(self, call: Call, held: bool) -> None:
+        """Hold or resume an answered call; raises BadCommand("bad-state")."""
+        if call.connection is None or call.state not in {CallState.ACTIVE, CallState.HELD}:
+            raise BadCommand("bad-state")
+        if not held:
+            self.one_voice(call)
+        await call.connection.hold(held)
+
     def one_voice(self, call: Call) -> None:
         """Whoever talks on one browser call holds the others: nothing is said to two parties, or recorded of two."""
+        if call.device is not Device.BROWSER:
+            return
         for other in self.of((call.tenant, call.user)):
             if other is not call and other.device is Device.BROWSER and other.state is CallState.ACTIVE:
-                holding = asyncio.ensure_future(hold(other, True))
+                holding = asyncio.ensure_future(self.hold(other, True))
                 self._holds.add(holding)
                 holding.add_done_callback(self._held)
 
@@ -132,7 +142,7 @@ class Switchboard:
         Raises OSError for a full disk; with `unkept`, an emergency, the call goes on without its note on disk.
         """
         call.on_change = self.show
-        if call.device is Device.BROWSER and call.direction is Direction.OUTBOUND:
+        if call.direction is Direction.OUTBOUND:
             self.one_voice(call)
         self.live[call.id] = call
         self._known[call.id] = None
@@ -305,17 +315,7 @@ async def _hang_up(board: Switchboard, command: HangUp) -> CommandResult:
 
 
 async def _hold(board: Switchboard, command: HoldCall) -> None:
-    call = board.mine((command.tenant, command.user), command.call)
-    if not command.held and call.device is Device.BROWSER:
-        board.one_voice(call)
-    await hold(call, command.held)
-
-
-async def hold(call: Call, held: bool) -> None:
-    """Hold or resume an answered call."""
-    if call.connection is None or call.state not in {CallState.ACTIVE, CallState.HELD}:
-        raise BadCommand("bad-state")
-    await call.connection.hold(held)
+    await board.hold(board.mine((command.tenant, command.user), command.call), command.held)
 
 
 async def _stop_recording(board: Switchboard, command: StopRecording) -> None:

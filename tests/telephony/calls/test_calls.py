@@ -471,3 +471,13 @@ async def test_who_answers_a_second_call_holds_the_first_and_going_back_holds_th
     assert first.state is CallState.ACTIVE
     first.hang_up()
     await until(lambda: not x.board.live)
+
+
+async def test_a_resume_that_cannot_be_holds_no_other_call(x: Exchange) -> None:
+    first, _ = await connected(x)
+    assert (await x.board.command(place("c2"))).accepted
+    await until(lambda: first.state is CallState.HELD)
+    assert (await x.board.command(HoldCall(first.id, *ALICE, False))).accepted
+    assert (await x.board.command(HoldCall(CallId("c2"), *ALICE, False))).reason == "bad-state"
+    await asyncio.sleep(0.05)
+    assert first.state is CallState.ACTIVE
