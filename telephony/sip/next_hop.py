@@ -83,21 +83,26 @@ class DeadTargets:
 
 
 @dataclass(slots=True)
-class UdpHop:
-    """One of the PBX's addresses at a time; `on_change` tells whether the line may register there at once."""
+class _Targets:
+    """What every way to a PBX has: where the PBX is, and which of its addresses is used."""
 
     locate: Locate
     dead: DeadTargets
     on_change: Callable[[], None]
-    address: Address | None = None
-    problem: str = ""
-    found: list[Address] = field(default_factory=list)
-    _failed: asyncio.Event = field(default_factory=asyncio.Event)
+    address: Address | None = field(default=None, init=False)
+    problem: str = field(default="", init=False)
+    found: list[Address] = field(default_factory=list, init=False)
+    _failed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
     def several(self) -> bool:
         """True when the PBX has more than one address."""
         return len(self.found) > 1
+
+
+@dataclass(slots=True)
+class UdpHop(_Targets):
+    """One of the PBX's addresses at a time; `on_change` tells whether the line may register there at once."""
 
     def is_peer(self, ip: str) -> bool:
         """Whoever the PBX's names lead to may speak."""
@@ -128,23 +133,11 @@ class UdpHop:
 
 
 @dataclass(slots=True)
-class StreamHop:
+class StreamHop(_Targets):
     """One connection at a time, made again when it falls: from the same port if it can be, so that our Contact stays."""
 
     agent: UserAgent
     connect: Connect
-    locate: Locate
-    dead: DeadTargets
-    on_change: Callable[[], None]
-    address: Address | None = None
-    problem: str = ""
-    found: list[Address] = field(default_factory=list)
-    _failed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def several(self) -> bool:
-        """True when the PBX has more than one address."""
-        return len(self.found) > 1
 
     @property
     def others(self) -> bool:

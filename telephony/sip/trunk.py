@@ -110,7 +110,7 @@ class Trunk:
         agent = UserAgent(self._asked, self.advertised_ip)
         if transport != "UDP":
             agent.speaks(transport)
-            return agent, StreamHop(agent, self._connector(agent, transport == "TLS"), self._locate, dead, self._moved)
+            return agent, StreamHop(self._locate, dead, self._moved, agent, self._connector(agent, transport == "TLS"))
         hop = UdpHop(self._locate, dead, self._moved)
         reach, plain = self.reach, self._connector(agent, secure=False)
         agent.attach(await UdpSocket.open(self.bind_ip, 0, lambda ip: hop.is_peer(ip) and reach.allows(ip), agent))

@@ -118,7 +118,8 @@ class Switchroom:
             lambda _t, _r, leg: self.invited.append(leg),
             lambda _t, _r: None,
         )
-        self.trunk.hop = UdpHop(nowhere, DeadTargets(lambda: 0.0), lambda: None, PBX)
+        self.trunk.hop = UdpHop(nowhere, DeadTargets(lambda: 0.0), lambda: None)
+        self.trunk.hop.address = PBX
         self.trunk.agent = self.agent = UserAgent(self.trunk._asked, OURS)
         self.socket = UdpSocket(lambda ip: ip == PBX[0], self.agent)
         self.socket.connection_made(self.wire)  # type: ignore[arg-type] # a wire of memory
