@@ -27,7 +27,6 @@ SHOWN = (
 OURS = ("addon", "telephony", "contract", "cards", "aiohttp.access")
 TRACE: ContextVar[str] = ContextVar("trace", default="")
 _TRACE = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_SEVERITY = {"WARN": "WARNING", "FATAL": "CRITICAL"}
 ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -90,7 +89,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One record on one line."""
         line: dict[str, Any] = {
-            "severity": _SEVERITY.get(record.levelname, record.levelname),
+            "severity": record.levelname,
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "message": _text(record),
             "logger": record.name,

@@ -144,7 +144,6 @@ def data_folder(stage: Stage) -> Iterator[None]:
     """The data folder for this run alone; raises CannotRun when it cannot be, or is another run's."""
     with contextlib.ExitStack() as stack:
         try:
-            stage.keys_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             stack.enter_context(held(stage.data / LOCK))
         except FolderInUse as error:
             raise CannotRun(f"  {error}") from error

@@ -6,26 +6,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.people import Person, launch, make_mic
-from tests.e2e.product import Product, chromium_missing, frozen, running
+from tests.e2e.people import Person
+from tests.e2e.product import Product, chromium_missing, frozen
 from tests.e2e.test_first_call import open_phone, shot
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(chromium_missing()), reason=chromium_missing())]
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running(tmp_path_factory.mktemp("product")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    made = launch(playwright, make_mic(tmp_path_factory.mktemp("mic") / "mic.wav"))
-    yield made
-    made.close()
 
 
 @pytest.fixture

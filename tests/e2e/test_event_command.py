@@ -9,14 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cards.surface import SCOPES, Action, Trigger
-from tests.e2e.product import ROOT, Product, running
+from tests.e2e.product import ROOT, Product
 from workbench import event_command
 from workbench.mails import load_mails
 from workbench.supervisor import Stage
@@ -25,12 +24,6 @@ from workbench.tokens import Issuer, private_key_pem
 pytestmark = pytest.mark.loopback
 EVENTS = sorted((ROOT / "tests" / "events").glob("*.json"))
 ENTRIES = [f"/on/{t.value}" for t in Trigger] + [f"/do/{a.value}" for a in Action]
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running(tmp_path_factory.mktemp("product")) as found:
-        yield found
 
 
 def issuer(product: Product) -> Issuer:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sys
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +16,7 @@ from telephony import journal
 from telephony.sip import transaction as transactions
 from tests.tally import tried
 from tests.telephony.sip.pair import ALICE
-from tests.telephony.test_kill import ACME, ROOT, Hospital, place
+from tests.telephony.test_kill import ACME, Hospital, place
 
 pytestmark = pytest.mark.loopback
 # The product with a shorter notice, which leaves the world at the step that it is told, counted from the call's end.
@@ -86,17 +84,8 @@ class Ward(Hospital):
     def count(self) -> Path:
         return self.folder / "steps"
 
-    async def start(self) -> None:
-        self.far.contacts.clear()
-        env = {"PATH": os.environ["PATH"], **self.addon.environment(self.folder / "data", self.port)}
-        with (self.folder / "log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", PROGRAM, str(self.folder / "clips"), str(self.count), str(self.cut), cwd=ROOT, env=env, stderr=log
-            )  # fmt: skip
-        async with asyncio.timeout(60):
-            while "1001" not in self.far.contacts:
-                assert self.process.returncode is None, (self.folder / "log").read_text()[-3000:]
-                await asyncio.sleep(0.02)
+    def program(self) -> tuple[str, ...]:
+        return PROGRAM, str(self.folder / "clips"), str(self.count), str(self.cut)
 
     def spooled(self) -> list[Path]:
         return list((self.folder / "data" / "spool").glob("*.spool"))

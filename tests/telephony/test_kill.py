@@ -125,12 +125,16 @@ class Hospital:
         self.ended[leg] = time.monotonic()
         humming.cancel()
 
+    def program(self) -> tuple[str, ...]:
+        """What follows `python -c`."""
+        return PROGRAM, str(self.folder / "clips")
+
     async def start(self) -> None:
         self.far.contacts.clear()
         env = {"PATH": os.environ["PATH"], **self.addon.environment(self.folder / "data", self.port)}
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", PROGRAM, str(self.folder / "clips"), cwd=ROOT, env=env, stderr=log
+                sys.executable, "-c", *self.program(), cwd=ROOT, env=env, stderr=log
             )
         async with asyncio.timeout(60):
             while "1001" not in self.far.contacts:
